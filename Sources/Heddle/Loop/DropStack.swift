@@ -1,0 +1,45 @@
+internal import Synchronization
+
+/// Handles whose last user reference went on another thread, waiting for their loop to close them.
+///
+/// A stack without a lock, since a `deinit` pushes: one exchange of the head. The loop takes all at
+/// once, so the head never returns to an old value while somebody holds it.
+// Sendable: one atomic, and links that belong to whoever holds the handle: pusher, then loop.
+final class DropStack: Sendable {
+    private static let shutMark: UInt = 1
+    /// The address of the newest handle, 0 for none, or the mark.
+    private let head = Atomic<UInt>(0)
+
+    /// Leaves `handle` for its loop; false if the loop has ended, which has closed the handle.
+    /// Safe to call from any thread.
+    func push(_ handle: UVHandle) -> Bool {
+        // The stack owns a reference from here to `takeAll`.
+        let reference = unsafe Unmanaged.passRetained(handle)
+        let address = unsafe UInt(bitPattern: reference.toOpaque())
+        var top = head.load(ordering: .relaxed)
+        while top != Self.shutMark {
+            handle.nextDropped = top
+            let (done, current) = head.weakCompareExchange(
+                expected: top, desired: address, ordering: .acquiringAndReleasing)
+            if done { return true }
+            top = current
+        }
+        unsafe reference.release()
+        return false
+    }
+
+    /// On the loop: the handles left so far; with `shutting`, none are taken from now on.
+    func takeAll(shutting: Bool = false) -> [UVHandle] {
+        if !shutting, head.load(ordering: .relaxed) == 0 { return [] }
+        var next = head.exchange(shutting ? Self.shutMark : 0, ordering: .acquiringAndReleasing)
+        var handles: [UVHandle] = []
+        while next != 0, next != Self.shutMark {
+            // Pushed by `push` with a reference, which passes to the array.
+            let pointer = unsafe UnsafeRawPointer(bitPattern: next).unsafelyUnwrapped
+            let handle = unsafe Unmanaged<UVHandle>.fromOpaque(pointer).takeRetainedValue()
+            next = handle.nextDropped
+            handles.append(handle)
+        }
+        return handles
+    }
+}

@@ -1,0 +1,86 @@
+/// The phases of a loop's stop, in the order of the architecture's fifth law. The first three run as a
+/// task on the loop, while it works as ever; the rest when the loop has been left.
+extension LoopCore {
+    /// How long what was cancelled may take to end before its resources are closed under it.
+    private static let cancellationGraceNanoseconds: UInt64 = 500_000_000
+    /// Loop iterations in which everything closed by force must have run its close callback.
+    private static let maximumClosingTurns = 10_000
+
+    /// Phases 1 to 3: listeners close, connections drain until `drainDeadline`, what is left is
+    /// cancelled. Then the loop is left.
+    func drainAndLeave() async {
+        beginDrain()
+        await waitForMembers()
+        cancelMembers()
+        drainDeadline = UVLoop.hrtimeNanoseconds &+ Self.cancellationGraceNanoseconds
+        await waitForMembers()
+        isRefusingWork = true
+        uv.stopRunning()
+    }
+
+    /// Makes a drain under way end no later than `deadline`.
+    func shortenDrain(to deadline: UInt64) {
+        guard deadline < drainDeadline else { return }
+        drainDeadline = deadline
+        memberBecameIdle()
+    }
+
+    /// Phases 3 to 6, on the loop's thread when its `run` has returned.
+    ///
+    /// - Throws: ``IOError`` if a handle is left over, which is a bug, and names them.
+    func finish() throws {
+        isRefusingWork = true
+        closeWhatIsLeft()
+        for member in Array(members.values) { member.loopEnded() }
+        stopTimers()
+        closeHandles { $0.kind == .signal }
+        turn(while: { self.uv.liveCount(.signal) > 0 })
+        shutTheDoor()
+        closeMachinery()
+        turn(while: { true })
+        do {
+            try uv.close()
+        } catch {
+            throw IOError(
+                nil, "close event loop", on: "\(name) (left: \(uv.liveDescription))", error)
+        }
+        leaveLateJobs()
+    }
+
+    /// Phase 3: streams and listeners end by force, and their tasks hear of it.
+    private func closeWhatIsLeft() {
+        let isUsers = { (kind: UVHandleKind) in !kind.isMachinery && kind != .signal }
+        closeHandles { isUsers($0.kind) }
+        turn(while: { UVHandleKind.allCases.contains { isUsers($0) && self.uv.liveCount($0) > 0 } })
+    }
+
+    /// Phase 5: what was accepted still runs; then the inbox takes nothing, and the async handle closes
+    /// once nobody can be ringing it.
+    private func shutTheDoor() {
+        inbox.shut()
+        for handle in dropped.takeAll(shutting: true) { handle.didLoseLastUser() }
+        turn(while: { self.inbox.mayHaveMail })
+        inbox.take(into: &ready)
+        turn(while: { !self.inbox.bell.closeIfQuiet() })
+    }
+
+    private func closeHandles(_ condition: (UVHandle) -> Bool) {
+        for handle in uv.openHandles() where condition(handle) { handle.closeForced() }
+    }
+
+    /// Runs iterations of the loop while `isNeeded`; each runs jobs, and close callbacks at its end.
+    private func turn(while isNeeded: () -> Bool) {
+        var turns = 0
+        while isNeeded(), turns < Self.maximumClosingTurns {
+            turns += 1
+            if !uv.runWithoutBlocking() { break }
+        }
+    }
+
+    /// Jobs that are ready still go to whoever runs late ones.
+    private func leaveLateJobs() {
+        eventLoop = nil
+        leaveCurrent()
+        while let item = ready.popFirst() { lateJobs.add(item, for: self) }
+    }
+}

@@ -1,0 +1,147 @@
+internal import Synchronization
+
+/// The inside of an event loop: its libuv loop, its queues, and the task executor that runs handlers on
+/// its thread. Made, run and ended by one worker's thread; shared by everything that refers to the loop.
+///
+/// Unless a method says otherwise it is for the loop's thread alone.
+// Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere; the rest is used where `isCurrent`.
+@safe final class LoopCore: TaskExecutor, @unchecked Sendable {
+    /// Jobs one drain runs before input and output have their turn again.
+    static let jobsPerDrain = 512
+
+    let name: String
+    let uv: UVLoop
+    let inbox = Inbox()
+    let lateJobs = LateJobs()
+    let pool = BufferPool()
+    var ready = ReadyQueue()
+    var timers = TimerHeap()
+    let gate: Gate
+    let gateExecutor: GateExecutor
+
+    /// Streams with bytes to send at the end of this tick; each is in it at most once.
+    var corked = ReadyQueue()
+
+    /// What takes part in a stop of this loop: servers, the worker's body.
+    var members: [ObjectIdentifier: any LoopMember] = [:]
+    /// Woken when a member has become idle.
+    var drainWaiter: Waiter?
+
+    /// When a drain under way gives up, in nanoseconds of the monotonic clock.
+    var drainDeadline: UInt64 = .max
+
+    /// Set when a stop has come to closing by force: operations fail with `.loopStopped` from then on.
+    var isRefusingWork = false
+
+    /// Handles dropped on other threads, waiting to be closed by the loop.
+    let dropped = DropStack()
+
+    /// Open connections, for placing new ones; read by other loops.
+    let connectionCount = Atomic<Int>(0)
+
+    /// The actor over this core; gone once the loop has ended.
+    var eventLoop: EventLoop?
+
+    // Set once by the event loop, which owns it and which every actor on this loop refers to.
+    unowned(unsafe) var serialExecutor: LoopSerialExecutor!
+
+    private(set) var tick: UVTick?
+    private(set) var alarm: UVTimer?
+    /// The thread that may touch the loop: its own, or the one that runs late jobs after the end.
+    private let owner = Atomic<UInt>(ThreadIdentity.none)
+
+    /// Makes a loop for the calling thread, which alone may run it.
+    ///
+    /// - Throws: `IOError` if the system has no descriptors or memory left for it.
+    init(name: String) throws {
+        self.name = name
+        let executor = GateExecutor()
+        gateExecutor = executor
+        gate = Gate(executor)
+        do {
+            uv = try UVLoop()
+        } catch {
+            throw IOError(.resourcesExhausted, "create event loop", on: name, error)
+        }
+        becomeCurrent()
+        do {
+            try register()
+        } catch {
+            uv.openHandles().forEach { $0.close() }
+            uv.run()
+            try? uv.close()
+            throw IOError(.resourcesExhausted, "create event loop", on: name, error)
+        }
+    }
+
+    private func register() throws(UVError) {
+        inbox.bell.install(try UVAsync(loop: uv) {})
+        alarm = try UVTimer(loop: uv) { [unowned self] in expireTimers() }
+        tick = try UVTick(loop: uv, client: self)
+    }
+
+    @inline(__always)
+    var unownedTaskExecutor: UnownedTaskExecutor {
+        unsafe asUnownedTaskExecutor()
+    }
+
+    // MARK: Whose thread
+
+    /// Whether the caller is on the loop's thread. Safe to call from any thread.
+    @inline(__always)
+    var isCurrent: Bool {
+        owner.load(ordering: .relaxed) == ThreadIdentity.current
+    }
+
+    func becomeCurrent() {
+        owner.store(ThreadIdentity.current, ordering: .releasing)
+    }
+
+    func leaveCurrent() {
+        owner.store(ThreadIdentity.none, ordering: .releasing)
+    }
+
+    // MARK: Taking jobs
+
+    /// The task executor's door. Safe to call from any thread.
+    func enqueue(_ job: consuming ExecutorJob) {
+        accept(.taskJob(UnownedJob(job)))
+    }
+
+    /// Takes an item on any thread, at any time; it runs on the loop, or after the loop's end on the
+    /// global pool.
+    func accept(_ item: ReadyItem) {
+        if isCurrent, !uv.isClosed {
+            ready.append(item)
+        } else if !inbox.post(item) {
+            lateJobs.add(item, for: self)
+        }
+    }
+
+    /// Runs `body` on the loop's thread, soon. Safe to call from any thread, at any time.
+    func post(_ body: @escaping @Sendable () -> Void) {
+        accept(unsafe .work(Unmanaged.passRetained(PostedWork(body))))
+    }
+
+    /// Queues an item that became ready on the loop.
+    @inline(__always)
+    func makeReady(_ item: ReadyItem) {
+        ready.append(item)
+    }
+
+    func streamDidOpen() {
+        connectionCount.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func streamDidClose() {
+        connectionCount.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// Closes the machinery, last of all handles.
+    func closeMachinery() {
+        tick?.close()
+        alarm?.close()
+        tick = nil
+        alarm = nil
+    }
+}

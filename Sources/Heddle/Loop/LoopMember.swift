@@ -1,0 +1,52 @@
+/// Something that lives on a loop and takes part in its stop: a server's share on that loop, or the
+/// worker's body. Used on the loop's thread.
+protocol LoopMember: AnyObject {
+    /// Whether nothing of it is running any more.
+    var isIdle: Bool { get }
+    /// First phase: take nothing new, and let what there is come to its end.
+    func beginDrain()
+    /// Third phase: cancel what is left.
+    func cancelRemaining()
+    /// The loop has closed everything: whoever waits for the member must wait no more.
+    func loopEnded()
+}
+
+extension LoopCore {
+    func addMember(_ member: any LoopMember) {
+        members[ObjectIdentifier(member)] = member
+    }
+
+    func removeMember(_ member: any LoopMember) {
+        members[ObjectIdentifier(member)] = nil
+        memberBecameIdle()
+    }
+
+    /// Tells a stop in progress to look again.
+    func memberBecameIdle() {
+        drainWaiter?.finish(.fired, on: self)
+    }
+
+    private var areMembersIdle: Bool {
+        members.values.allSatisfy(\.isIdle)
+    }
+
+    func beginDrain() {
+        for member in Array(members.values) { member.beginDrain() }
+    }
+
+    func cancelMembers() {
+        for member in Array(members.values) { member.cancelRemaining() }
+    }
+
+    /// Waits until every member is idle, or `drainDeadline`, which may be moved meanwhile.
+    func waitForMembers() async {
+        while !areMembersIdle, UVLoop.hrtimeNanoseconds < drainDeadline {
+            let alarm = WaitTimer(core: self)
+            drainWaiter = alarm.waiter
+            schedule(alarm, at: drainDeadline)
+            while alarm.waiter.end == .pending { await park(alarm.waiter) }
+            cancel(alarm)
+            drainWaiter = nil
+        }
+    }
+}

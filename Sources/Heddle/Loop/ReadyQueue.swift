@@ -1,0 +1,73 @@
+/// Something a loop runs when it next has its turn.
+@safe enum ReadyItem {
+    /// A job enqueued through a task's executor preference.
+    case taskJob(UnownedJob)
+    /// A job of an actor whose serial executor is the loop.
+    case serialJob(UnownedJob)
+    /// A handle that asked for a turn of its own, outside libuv's callbacks.
+    case handle(Unmanaged<UVHandle>)
+    /// A posted closure, whose reference the queue owns.
+    case work(Unmanaged<PostedWork>)
+}
+
+/// A closure that somebody posted to a loop.
+final class PostedWork {
+    let body: () -> Void
+
+    init(_ body: @escaping () -> Void) {
+        self.body = body
+    }
+}
+
+/// The items of one loop in the order they became ready: a ring that grows and never shrinks below
+/// what it needed. Used on the loop's thread.
+@safe struct ReadyQueue: ~Copyable {
+    private var ring: UnsafeMutablePointer<ReadyItem>
+    private var mask: Int
+    private var head = 0
+    private var tail = 0
+
+    init(capacity: Int = 64) {
+        precondition(capacity > 0 && capacity & (capacity - 1) == 0, "the capacity is a power of two")
+        unsafe ring = .allocate(capacity: capacity)
+        mask = capacity - 1
+    }
+
+    deinit {
+        unsafe ring.deallocate()
+    }
+
+    @inline(__always)
+    var isEmpty: Bool { head == tail }
+
+    var count: Int { tail - head }
+
+    @inline(__always)
+    mutating func append(_ item: ReadyItem) {
+        if tail - head > mask { grow() }
+        // The mask keeps the index inside the ring.
+        unsafe (ring + (tail & mask)).initialize(to: item)
+        tail += 1
+    }
+
+    @inline(__always)
+    mutating func popFirst() -> ReadyItem? {
+        guard head != tail else { return nil }
+        // Items are trivial values: moving out leaves nothing to release.
+        let item = unsafe (ring + (head & mask)).move()
+        head += 1
+        return item
+    }
+
+    @inline(never)
+    private mutating func grow() {
+        let old = unsafe ring
+        let oldMask = mask
+        mask = mask * 2 + 1
+        unsafe ring = .allocate(capacity: mask + 1)
+        for index in head..<tail {
+            unsafe (ring + (index & mask)).initialize(to: old[index & oldMask])
+        }
+        unsafe old.deallocate()
+    }
+}

@@ -1,0 +1,48 @@
+/// A beat on a loop: an instant at every multiple of an interval from the start, without drift.
+///
+/// A consumer that is late skips the beats it missed and gets the next one on time. Each iteration
+/// over the sequence starts a beat of its own. Nothing runs between beats.
+public struct Ticks: AsyncSequence, Sendable {
+    public typealias Element = LoopClock.Instant
+
+    let clock: LoopClock
+    let interval: Duration
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(clock: clock, interval: interval, next: clock.now.advanced(by: interval))
+    }
+
+    public struct Iterator: AsyncIteratorProtocol {
+        let clock: LoopClock
+        let interval: Duration
+        var next: LoopClock.Instant
+
+        /// The next beat; nil once the task is cancelled or the loop stops.
+        public mutating func next() async -> LoopClock.Instant? {
+            let beat = next
+            do {
+                try await clock.sleep(until: beat)
+            } catch {
+                return nil
+            }
+            next = beat.advanced(by: interval)
+            let now = clock.now
+            if next <= now {
+                let missed = next.duration(to: now) / interval
+                next = next.advanced(by: interval * Int(missed.rounded(.down)))
+                if next <= now { next = next.advanced(by: interval) }
+            }
+            return beat
+        }
+    }
+}
+
+extension EventLoop {
+    /// A beat every `interval`, the first one interval from the start of each iteration.
+    ///
+    /// - Parameter interval: at least a millisecond; less is a programming error and traps.
+    public nonisolated func ticks(every interval: Duration) -> Ticks {
+        precondition(interval >= .milliseconds(1), "ticks(every:) needs an interval of 1 ms or more")
+        return Ticks(clock: clock, interval: interval)
+    }
+}

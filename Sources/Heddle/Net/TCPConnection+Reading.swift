@@ -1,0 +1,78 @@
+extension TCPConnection {
+    /// The next bytes that come, at least one; nil at the end of the input.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled, and then no byte is lost: the next read
+    ///   gets what this one would have. ``IOError`` with ``IOError/Code/busy`` if another task is
+    ///   reading, ``IOError/Code/broken`` when the connection broke, ``IOError/Code/closed`` after a close
+    ///   on this side, ``IOError/Code/loopStopped``.
+    public func read() async throws -> Bytes? {
+        try await read(upTo: .max)
+    }
+
+    /// The next bytes that come, from one to `limit` of them; nil at the end of the input.
+    ///
+    /// - Parameter limit: at least 1, or ``IOError/Code/invalidArgument`` is thrown.
+    /// - Throws: as ``read()``.
+    public func read(upTo limit: Int) async throws -> Bytes? {
+        guard limit > 0 else {
+            throw IOError(
+                .invalidArgument, "read from", on: stream.subject,
+                reason: "a limit of \(limit) bytes")
+        }
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.read(upTo: limit) }
+        }
+        return try await stream.read(upTo: limit)
+    }
+
+    /// Reads into `buffer`, from its start, as many bytes as have come and fit: at least one, or 0 at the
+    /// end of the input. The rest of `buffer` is left as it was.
+    ///
+    /// - Throws: as ``read()``; ``IOError/Code/invalidArgument`` if `buffer` is empty.
+    public func read(into buffer: inout [UInt8]) async throws -> Int {
+        guard let bytes = try await read(upTo: buffer.count) else { return 0 }
+        buffer.replaceSubrange(0..<bytes.count, with: bytes)
+        return bytes.count
+    }
+
+    /// Exactly `count` bytes, in one piece.
+    ///
+    /// - Throws: ``IOError/Code/unexpectedEnd`` if the input ends before; the bytes that came are gone
+    ///   then. As ``read()`` otherwise, and a cancelled read keeps all bytes for the next one.
+    public func read(exactly count: Int) async throws -> Bytes {
+        guard count > 0 else {
+            if count == 0 { return Bytes() }
+            throw IOError(
+                .invalidArgument, "read from", on: stream.subject, reason: "a count of \(count) bytes")
+        }
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.read(exactly: count) }
+        }
+        return try await stream.read(exactly: count)
+    }
+
+    /// What comes in, piece by piece as it comes, to the end of the input.
+    ///
+    /// - Throws: (from the loop over it) as ``read()``.
+    public var inbound: Inbound { Inbound(connection: self) }
+
+    /// The bytes of a connection as a sequence. Iterations take turns: what one leaves, the next gets.
+    public struct Inbound: AsyncSequence, Sendable {
+        public typealias Element = Bytes
+        let connection: TCPConnection
+
+        public func makeAsyncIterator() -> Iterator {
+            Iterator(connection: connection)
+        }
+
+        public struct Iterator: AsyncIteratorProtocol {
+            let connection: TCPConnection
+
+            public mutating func next() async throws -> Bytes? {
+                let stream = connection.stream
+                guard stream.loop.isCurrent else { return try await connection.read() }
+                return try await stream.read(upTo: .max)
+            }
+        }
+    }
+}

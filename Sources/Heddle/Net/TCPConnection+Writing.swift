@@ -1,0 +1,83 @@
+extension TCPConnection {
+    /// Writes `bytes`, without copying them.
+    ///
+    /// Returns when the bytes are taken, not when they are sent: small writes of one tick leave together
+    /// at its end. Waits first while the unsent bytes are above the high-water mark
+    /// (``StreamLimits/unsentHighWater``). The bytes are taken as a whole or, if this throws, not at all.
+    ///
+    /// - Throws: `CancellationError` if the task is cancelled while it waits; ``IOError`` with
+    ///   ``IOError/Code/broken`` when the connection broke, ``IOError/Code/closed`` after a close or
+    ///   ``shutdownWrite()`` on this side, ``IOError/Code/loopStopped``.
+    public func write(_ bytes: Bytes) async throws {
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.write(bytes) }
+        }
+        try await stream.write(bytes)
+    }
+
+    /// Writes the UTF-8 bytes of `string`; as ``write(_:)-(Bytes)``.
+    public func write(_ string: String) async throws {
+        try await write(Bytes(string))
+    }
+
+    /// Writes a copy of `bytes`; as ``write(_:)-(Bytes)``.
+    public func write(_ bytes: [UInt8]) async throws {
+        try await write(Bytes(bytes))
+    }
+
+    /// Writes several pieces in their order, as one: they leave in one system call where they can.
+    /// As ``write(_:)-(Bytes)``.
+    public func write(contentsOf pieces: [Bytes]) async throws {
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.write(contentsOf: pieces) }
+        }
+        try await stream.write(contentsOf: pieces)
+    }
+
+    /// Waits until everything written so far has been handed to the kernel.
+    ///
+    /// - Throws: `CancellationError` if cancelled; nothing is taken back then. ``IOError`` with the reason
+    ///   if it cannot be sent.
+    public func flush() async throws {
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.flush() }
+        }
+        try await stream.flush()
+    }
+
+    /// Half-close: the peer reads everything written and then the end; reading goes on. Again does
+    /// nothing. See shutdown(2).
+    ///
+    /// - Throws: as ``flush()``.
+    public func shutdownWrite() async throws {
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.shutdownWrite() }
+        }
+        try await stream.shutdownWrite()
+    }
+
+    /// Sends what was written and closes. Returns when the connection is closed; again does nothing.
+    ///
+    /// Waits for the peer to take the bytes no longer than ``StreamLimits/closeTimeout``, then resets. A
+    /// cancelled close does not wait at all. Whoever reads or writes meanwhile gets ``IOError/Code/closed``.
+    ///
+    /// - Throws: ``IOError`` with the reason if bytes taken by earlier writes were lost and no write or
+    ///   flush has told so. The connection is closed all the same.
+    public func close() async throws {
+        guard stream.loop.isCurrent else {
+            return try await stream.loop.hop { try await self.stream.closeAndWait() }
+        }
+        try await stream.closeAndWait()
+    }
+
+    /// Ends the connection at once: what is unsent is dropped and the peer sees a reset. Returns before
+    /// it is closed; may be called from any thread, any number of times.
+    public func reset() {
+        let stream = stream
+        guard stream.loop.isCurrent else {
+            stream.loop.post { stream.reset() }
+            return
+        }
+        stream.reset()
+    }
+}

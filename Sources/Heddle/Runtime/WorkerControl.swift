@@ -1,0 +1,166 @@
+/// What makes a worker go: its thread, its lifecycle and the event of its end. Kept alive by the thread
+/// while that runs.
+// Sendable: `lifecycle`, `thread`, `eventLoop`, `startFailure`, `deadline` are guarded by `lock`.
+final class WorkerControl: @unchecked Sendable {
+    private let name: String
+    private let cpu: Int?
+    private let body: Worker.Body?
+    private let stopped = StoppedEvent()
+
+    private let lock = Lock()
+    private var lifecycle = WorkerLifecycle()
+    private var thread: LoopThread?
+    private var eventLoop: EventLoop?
+    private var startFailure: (any Error)?
+    /// When a requested stop stops draining.
+    private var deadline = UInt64.max
+
+    init(name: String, cpu: Int?, body: Worker.Body?) {
+        self.name = name
+        self.cpu = cpu
+        self.body = body
+    }
+
+    var loop: EventLoop? { lock.withLock { eventLoop } }
+
+    var state: WorkerLifecycle.State { lock.withLock { lifecycle.state } }
+
+    // MARK: Starting
+
+    func start() throws {
+        switch lock.withLock({ lifecycle.start() }) {
+        case .alreadyStarted: break
+        case .refuseStopped:
+            if let failure = lock.withLock({ startFailure }) { throw failure }
+            throw IOError(.loopStopped, "start worker", on: name, reason: "it was stopped before")
+        case .launch: launch()
+        }
+        try lock.withLock {
+            while lifecycle.state == .starting { _ = lock.wait(untilNanoseconds: nil) }
+            if let startFailure { throw startFailure }
+        }
+    }
+
+    private func launch() {
+        ProcessSetup.ignoreBrokenPipeSignal()
+        do {
+            let thread = try LoopThread(name: name) { self.runThread() }
+            lock.withLock { self.thread = thread }
+        } catch {
+            failToStart(error)
+        }
+    }
+
+    private func failToStart(_ error: any Error) {
+        lock.withLock {
+            startFailure = error
+            lifecycle.ended()
+            lock.signalAll()
+        }
+        stopped.publish(.failure(error))
+    }
+
+    // MARK: The thread
+
+    private func runThread() {
+        let core: LoopCore
+        do {
+            if let cpu { try pin(to: cpu) }
+            core = try LoopCore(name: name)
+        } catch {
+            failToStart(error)
+            return
+        }
+        let loop = EventLoop(core: core)
+        core.eventLoop = loop
+        let main = WorkerBody(core: core, body: body) { self.requestStop(within: Worker.defaultGrace) }
+        let next = lock.withLock {
+            eventLoop = loop
+            defer { lock.signalAll() }
+            return lifecycle.started()
+        }
+        main.start(on: loop)
+        if next == .stopAtOnce { beginTeardown(of: core) }
+        core.uv.run()
+        var outcome = Result { try core.finish() }
+        // Stored before the event is published, and read only after it.
+        if let failure = main.failure { outcome = .failure(failure) }
+        lock.withLock { lifecycle.ended() }
+        stopped.publish(outcome)
+    }
+
+    private func pin(to cpu: Int) throws {
+        guard LinuxCalls.affinity().contains(cpu) else {
+            throw IOError(
+                .invalidArgument, "pin worker \(name) to", on: "CPU \(cpu)",
+                reason: "not a CPU this process may use")
+        }
+        do {
+            try LinuxCalls.pinThread(to: cpu)
+        } catch {
+            throw IOError(nil, "pin worker \(name) to", on: "CPU \(cpu)", error)
+        }
+    }
+
+    /// On the loop's thread.
+    private func beginTeardown(of core: LoopCore) {
+        core.drainDeadline = lock.withLock { deadline }
+        Task(executorPreference: core) { await core.drainAndLeave() }
+    }
+
+    // MARK: Stopping
+
+    func requestStop(within grace: Duration) {
+        let now = UVLoop.hrtimeNanoseconds
+        let limit = now &+ UInt64(max(0, grace.clampedNanoseconds))
+        let (decision, core) = lock.withLock {
+            deadline = min(deadline, limit)
+            return (lifecycle.stop(), eventLoop?.core)
+        }
+        switch decision {
+        case .endNow: stopped.publish(.success(()))
+        case .beginTeardown: core?.post { self.beginTeardown(of: core!) }
+        case .shortenTeardown: core?.post { core!.shortenDrain(to: limit) }
+        case .noted, .alreadyStopped: break
+        }
+    }
+
+    // MARK: Waiting
+
+    func waitForEnd() async throws {
+        let outcome = await stopped.wait()
+        joinThread()
+        try outcome.get()
+    }
+
+    func waitForEndUnlessCancelled() async throws {
+        guard let outcome = await stopped.waitUnlessCancelled() else { throw CancellationError() }
+        joinThread()
+        try outcome.get()
+    }
+
+    func waitBlocking(timeout: Duration?) throws {
+        let deadline = timeout.map {
+            UVLoop.hrtimeNanoseconds &+ UInt64(max(0, $0.clampedNanoseconds))
+        }
+        guard let outcome = stopped.waitBlocking(untilNanoseconds: deadline) else {
+            throw IOError(
+                .timedOut, "wait for worker", on: name,
+                reason: "it did not end within \(timeout?.text ?? "")")
+        }
+        joinThread()
+        try outcome.get()
+    }
+
+    func refuseOnOwnThread(_ operation: String) throws {
+        guard let core = loop?.core, core.isCurrent, stopped.outcome == nil else { return }
+        throw IOError(
+            .wrongThread, operation, on: name,
+            reason: "blocking on the worker's own thread would never end")
+    }
+
+    /// The thread's last act was to publish its end: this is short.
+    private func joinThread() {
+        lock.withLock { thread }?.join()
+    }
+}

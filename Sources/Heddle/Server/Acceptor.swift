@@ -1,0 +1,127 @@
+/// A listening socket on one loop: takes connections off it, a bounded batch at a time, and hands each
+/// to its client. Owns the descriptor, which it closes in its close callback.
+// Sendable: references cross threads, but every use is on the loop's thread.
+final class Acceptor: UVPoll, @unchecked Sendable {
+    /// Connections taken in one go before other work has its turn.
+    static let acceptsPerTick = 64
+
+    let loop: LoopCore
+    let address: SocketAddress
+    private let socket: Socket
+    private weak var client: (any AcceptorClient)?
+    private var backOff = AcceptBackOff()
+    private var retry: Retry?
+    private var isAccepting = false
+    private var waiters: [Waiter] = []
+
+    /// Takes over a listening socket; on failure it stays the caller's.
+    init(socket: Socket, address: SocketAddress, on loop: LoopCore) throws(UVError) {
+        self.loop = loop
+        self.socket = socket
+        self.address = address
+        try super.init(loop: loop.uv, descriptor: socket.descriptor)
+    }
+
+    func start(client: any AcceptorClient) throws {
+        self.client = client
+        try resume()
+    }
+
+    /// Takes no connections until `resume`; they wait in the kernel's backlog.
+    func pause() {
+        guard isAccepting, phase == .open else { return }
+        isAccepting = false
+        stop()
+    }
+
+    func resume() throws {
+        guard !isAccepting, phase == .open, client != nil else { return }
+        do {
+            try startReading()
+            isAccepting = true
+        } catch {
+            throw IOError(nil, "accept on", on: "\(address)", error)
+        }
+    }
+
+    override func becameReady() {
+        var peer = Socket.emptyStorage
+        for _ in 0..<Self.acceptsPerTick {
+            guard isAccepting, phase == .open else { return }
+            switch socket.accept(from: &peer) {
+            case .success(let descriptor):
+                backOff.accepted()
+                client?.accepted(Socket(descriptor: descriptor), from: SocketAddress(peer))
+            case .failure(let error):
+                if !goesOn(after: UVError(status: -error.number)) { return }
+            }
+        }
+    }
+
+    /// Whether to try the next connection now.
+    private func goesOn(after error: UVError) -> Bool {
+        switch backOff.failed(error.name) {
+        case .next:
+            return true
+        case .wait:
+            return false
+        case .pause(let milliseconds, let isNews):
+            pause()
+            let retry = Retry(acceptor: self)
+            self.retry = retry
+            loop.schedule(retry, at: UVLoop.hrtimeNanoseconds + milliseconds * 1_000_000)
+            if isNews { client?.acceptFailed(IOError(nil, "accept on", on: "\(address)", error), isFinal: false) }
+            return false
+        case .fail:
+            close()
+            client?.acceptFailed(IOError(nil, "accept on", on: "\(address)", error), isFinal: true)
+            return false
+        }
+    }
+
+    fileprivate func retryNow() {
+        retry = nil
+        if client?.mayAccept ?? false { try? resume() }
+    }
+
+    override func didClose() {
+        if let retry { loop.cancel(retry) }
+        retry = nil
+        socket.close()
+        for waiter in waiters { waiter.finish(.fired, on: loop) }
+        waiters = []
+    }
+
+    /// Closes and waits until the address is free again.
+    func closeAndWait() async {
+        close()
+        while phase != .closed {
+            let waiter = Waiter()
+            waiters.append(waiter)
+            while waiter.end == .pending { await loop.park(waiter) }
+        }
+    }
+
+    /// The end of a pause.
+    private final class Retry: LoopTimer {
+        private unowned let acceptor: Acceptor
+
+        init(acceptor: Acceptor) {
+            self.acceptor = acceptor
+        }
+
+        override func fired() {
+            acceptor.retryNow()
+        }
+    }
+}
+
+/// Takes what an acceptor accepted. Called on the acceptor's loop.
+protocol AcceptorClient: AnyObject {
+    /// Whether connections are wanted now.
+    var mayAccept: Bool { get }
+    /// A connection came; the socket is the client's.
+    func accepted(_ socket: Socket, from peer: SocketAddress?)
+    /// Accepting failed; `isFinal` if the acceptor has closed for that.
+    func acceptFailed(_ error: IOError, isFinal: Bool)
+}

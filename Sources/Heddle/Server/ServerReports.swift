@@ -1,0 +1,40 @@
+internal import Synchronization
+
+/// What a server counts and whom it tells of errors. Shared by its shares.
+// Sendable: the counters are atomic; `onError` is guarded by `lock`.
+final class ServerReports: @unchecked Sendable {
+    private let lock = Lock()
+    private var hook: TCPServer.ErrorHook?
+    private let accepted = Atomic<Int>(0)
+    private let open = Atomic<Int>(0)
+    private let failed = Atomic<Int>(0)
+    private let bytesSent = Atomic<UInt64>(0)
+
+    var onError: TCPServer.ErrorHook? {
+        get { lock.withLock { hook } }
+        set { lock.withLock { hook = newValue } }
+    }
+
+    func connectionOpened() {
+        accepted.wrappingAdd(1, ordering: .relaxed)
+        open.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func connectionClosed(sent: UInt64) {
+        open.wrappingSubtract(1, ordering: .relaxed)
+        bytesSent.wrappingAdd(sent, ordering: .relaxed)
+    }
+
+    func report(_ error: any Error, on peer: SocketAddress?) {
+        failed.wrappingAdd(1, ordering: .relaxed)
+        onError?(error, peer)
+    }
+
+    var statistics: TCPServer.Statistics {
+        TCPServer.Statistics(
+            acceptedConnections: accepted.load(ordering: .relaxed),
+            openConnections: open.load(ordering: .relaxed),
+            errors: failed.load(ordering: .relaxed),
+            bytesSent: bytesSent.load(ordering: .relaxed))
+    }
+}

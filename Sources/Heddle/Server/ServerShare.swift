@@ -1,0 +1,245 @@
+/// One loop's share of a server: its acceptor, if it has one, and the connections the loop owns. Used on
+/// the loop's thread.
+// Sendable: references cross threads, but every use is on the loop's thread.
+final class ServerShare: @unchecked Sendable {
+    /// What becomes of an accepted connection.
+    enum Service {
+        case tasks(TCPServer.Handler)
+        case handlers(TCPServer.HandlerFactory)
+    }
+
+    let core: LoopCore
+    let address: SocketAddress
+    private let options: ListenOptions
+    private let settings: StreamSettings
+    private let placement: Placement
+    private let reports: ServerReports
+    private(set) var acceptor: Acceptor?
+
+    private var service: Service?
+    private var connections: [TCPStream] = []
+    private var isDraining = false
+    private var failure: (any Error)?
+    private var serving: Waiter?
+    /// Who waits in `drain`.
+    var drainers: [Waiter] = []
+
+    init(
+        core: LoopCore, address: SocketAddress, options: ListenOptions, placement: Placement,
+        reports: ServerReports
+    ) {
+        self.core = core
+        self.address = address
+        self.options = options
+        self.placement = placement
+        self.reports = reports
+        settings = StreamSettings(limits: options.connection.limits)
+    }
+
+    /// Takes over a listening socket; connections wait in its backlog until `serve`.
+    func listen(on socket: Socket) throws {
+        do {
+            guard !core.isRefusingWork else { throw core.stoppedError("listen on", on: "\(address)") }
+            acceptor = try Acceptor(socket: socket, address: address, on: core)
+        } catch let error as UVError {
+            socket.close()
+            throw IOError(nil, "listen on", on: "\(address)", error)
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    /// Joins the loop's members, so that a stop of the loop reaches this share.
+    func join() {
+        core.addMember(self)
+    }
+
+    // MARK: Serving
+
+    /// Serves connections until the share has drained. Cancelling the task cancels the connections.
+    func serve(_ service: Service, onError: TCPServer.ErrorHook?) async throws {
+        guard self.service == nil else {
+            throw IOError(.busy, "serve on", on: "\(address)", reason: "it is served already")
+        }
+        guard !core.isRefusingWork, !isDraining else { return }
+        self.service = service
+        reports.onError = onError
+        try acceptor?.start(client: self)
+        await waitUntilServed()
+        core.removeMember(self)
+        if let failure { throw failure }
+    }
+
+    private func waitUntilServed() async {
+        await withTaskCancellationHandler {
+            while !isServed {
+                let waiter = Waiter()
+                serving = waiter
+                while waiter.end == .pending { await core.park(waiter) }
+            }
+        } onCancel: {
+            core.post {
+                self.beginDrain()
+                self.cancelRemaining()
+            }
+        }
+    }
+
+    private var isServed: Bool {
+        isDraining && connections.isEmpty && acceptor == nil || core.uv.isClosed
+    }
+
+    private func lookAgain() {
+        serving?.finish(.fired, on: core)
+        for drainer in drainers { drainer.finish(.fired, on: core) }
+        drainers = []
+        core.memberBecameIdle()
+    }
+
+    // MARK: Connections
+
+    /// Makes a connection of an accepted socket. Called on this share's loop, or, when that has ended,
+    /// wherever late jobs run.
+    func adopt(_ socket: Socket, from peer: SocketAddress?) {
+        guard let service, !isDraining, !core.isRefusingWork else {
+            socket.close()
+            return
+        }
+        do {
+            let stream = try TCPStream(on: core, settings: settings, remote: peer)
+            do {
+                try stream.adopt(descriptor: socket.descriptor)
+            } catch {
+                if stream.descriptor != socket.descriptor { socket.close() }
+                stream.close()
+                throw error
+            }
+            begin(stream, service)
+        } catch let error as UVError {
+            reports.report(IOError(nil, "accept on", on: "\(address)", error), on: nil)
+        } catch {
+            reports.report(error, on: nil)
+        }
+    }
+
+    private func begin(_ stream: TCPStream, _ service: Service) {
+        stream.ownerSlot = connections.count
+        connections.append(stream)
+        stream.owner = self
+        reports.connectionOpened()
+        if connections.count >= options.maximumConnectionsPerLoop { acceptor?.pause() }
+        switch service {
+        case .tasks(let handler):
+            let connection = TCPConnection(stream: stream)
+            stream.ownerTask = Task(executorPreference: core) {
+                await self.run(handler, on: connection)
+            }
+        case .handlers(let make):
+            stream.handling = StreamHandling(core: stream, handler: make())
+            core.giveTurn(to: stream)
+        }
+    }
+
+    /// One connection's task: the handler, and then the close.
+    private func run(_ handler: TCPServer.Handler, on connection: TCPConnection) async {
+        let stream = connection.stream
+        stream.scopeTask = LoopCore.currentTaskIdentity
+        await withTaskCancellationHandler {
+            do {
+                try await handler(connection)
+            } catch {
+                if !(error is CancellationError) { reports.report(error, on: stream.remoteAddress) }
+            }
+            do {
+                try await connection.close()
+            } catch {
+                reports.report(error, on: stream.remoteAddress)
+            }
+        } onCancel: {
+            core.post { stream.cancelScope() }
+        }
+        stream.scopeTask = 0
+        if core.isCurrent { finish(stream) }
+    }
+
+    /// The connection is closed and nobody runs for it any more.
+    private func finish(_ stream: TCPStream) {
+        stream.ownerTask = nil
+        let slot = stream.ownerSlot
+        guard slot >= 0 else { return }
+        stream.ownerSlot = -1
+        let last = connections.removeLast()
+        if last !== stream {
+            connections[slot] = last
+            last.ownerSlot = slot
+        }
+        reports.connectionClosed(sent: stream.sentTotal)
+        if connections.count == options.maximumConnectionsPerLoop - 1, !isDraining {
+            try? acceptor?.resume()
+        }
+        if connections.isEmpty { lookAgain() }
+    }
+}
+
+extension ServerShare: AcceptorClient {
+    var mayAccept: Bool {
+        !isDraining && connections.count < options.maximumConnectionsPerLoop
+    }
+
+    func accepted(_ socket: Socket, from peer: SocketAddress?) {
+        let target = placement.choose(for: self)
+        if target === self {
+            adopt(socket, from: peer)
+        } else {
+            target.core.post { target.adopt(socket, from: peer) }
+        }
+    }
+
+    func acceptFailed(_ error: IOError, isFinal: Bool) {
+        reports.report(error, on: nil)
+        guard isFinal else { return }
+        failure = error
+        beginDrain()
+    }
+}
+
+extension ServerShare: StreamOwner {
+    /// A connection served by a handler ends with its stream, one served by a task with the task.
+    func streamDidClose(_ stream: StreamCore) {
+        guard let stream = stream as? TCPStream, stream.ownerTask == nil else { return }
+        if let error = stream.handling?.thrown { reports.report(error, on: stream.remoteAddress) }
+        finish(stream)
+    }
+}
+
+extension ServerShare: LoopMember {
+    var isIdle: Bool { connections.isEmpty }
+
+    func beginDrain() {
+        guard !isDraining else { return }
+        isDraining = true
+        let acceptor = acceptor
+        self.acceptor = nil
+        acceptor?.close()
+        if connections.isEmpty { lookAgain() }
+    }
+
+    func cancelRemaining() {
+        for stream in connections {
+            if let task = stream.ownerTask { task.cancel() } else { stream.beginClose() }
+        }
+    }
+
+    /// Handlers that did not end in time are left to end by themselves, on the pool of late jobs.
+    func loopEnded() {
+        isDraining = true
+        acceptor = nil
+        for stream in connections {
+            stream.ownerSlot = -1
+            reports.connectionClosed(sent: stream.sentTotal)
+        }
+        connections = []
+        lookAgain()
+    }
+}

@@ -1,0 +1,77 @@
+/// The async face of reading.
+extension StreamCore {
+    /// The next bytes, at most `limit` of them; nil at the end of the input.
+    final func read(upTo limit: Int) async throws -> Bytes? {
+        guard reader == nil else { throw busyError() }
+        while true {
+            if isScopeCancelled { try throwIfScopeCancelled() }
+            if !unread.isEmpty, machine.life == .open { return take(upTo: limit) }
+            if machine.readSide != .open || machine.life != .open { return try endOfInput() }
+            if LoopCore.currentTaskIdentity == scopeTask {
+                reader = usualReader
+                await loop.park(usualReader)
+                reader = nil
+            } else {
+                try await waitForBytes()
+            }
+        }
+    }
+
+    /// Takes unread bytes, and goes on reading if that made room.
+    @inline(__always)
+    final func take(upTo limit: Int) -> Bytes {
+        let bytes = unread.removeFirst(upTo: limit)
+        if machine.isPaused { resumeIfRoom() }
+        return bytes
+    }
+
+    /// The wait of a task outside the stream's scope: it brings its own cancellation handler.
+    private final func waitForBytes() async throws {
+        let waiter = Waiter()
+        reader = waiter
+        defer { reader = nil }
+        await loop.waitOnce(for: waiter)
+        if waiter.end == .cancelled { throw CancellationError() }
+    }
+
+    @inline(never)
+    final func resumeIfRoom() {
+        let limit = settings.limits.unreadHighWater
+        guard machine.consumed(unread: unread.byteCount, highWater: limit) == .resume else { return }
+        do {
+            try startReading()
+        } catch {
+            broke(IOError(nil, "read from", on: subject, error))
+        }
+    }
+
+    /// What a read gets when nothing more will come.
+    private final func endOfInput() throws -> Bytes? {
+        if machine.life == .open, machine.readSide == .ended { return nil }
+        throw failure ?? closedError("read from")
+    }
+
+    // MARK: Cancellation of the scope
+
+    /// The task in whose scope the stream lives was cancelled: wakes what waits.
+    final func cancelScope() {
+        isScopeCancelled = true
+        reader?.wake(on: loop)
+        for writer in writers { writer.wake(on: loop) }
+        for flusher in flushers { flusher.wake(on: loop) }
+    }
+
+    final func throwIfScopeCancelled() throws {
+        if LoopCore.currentTaskIdentity == scopeTask { throw CancellationError() }
+    }
+
+    // MARK: Errors
+
+    final func busyError() -> IOError {
+        IOError(.busy, "read from", on: subject, reason: "another task is reading")
+    }
+
+    final func closedError(_ operation: String) -> IOError {
+        IOError(.closed, operation, on: subject, reason: "closed on this side")
+    }
+}

@@ -1,0 +1,178 @@
+/// Sending: small writes wait for the end of the tick and leave together, large ones go straight out.
+extension StreamCore {
+    /// Unsent bytes from which on a tick's end is not waited for.
+    static let straightOutBytes = 16 * 1024
+
+    /// Takes `bytes` whole, once fewer than the high-water mark are unsent; takes nothing if it throws.
+    @inline(__always)
+    final func write(_ bytes: Bytes) async throws {
+        if !canTakeBytes { try await waitUntilWritable() }
+        enqueue(bytes)
+    }
+
+    /// The same for several pieces, taken as one.
+    final func write(contentsOf pieces: [Bytes]) async throws {
+        if !canTakeBytes { try await waitUntilWritable() }
+        for piece in pieces where piece.count > 0 { unsent.append(piece) }
+        if unsent.byteCount >= Self.straightOutBytes { send() } else { loop.cork(self) }
+    }
+
+    @inline(__always)
+    final var canTakeBytes: Bool {
+        machine.canWrite && unsent.byteCount < settings.limits.unsentHighWater && !isScopeCancelled
+    }
+
+    /// Takes `bytes` now; the caller has looked at the marks.
+    @inline(__always)
+    final func enqueue(_ bytes: Bytes) {
+        guard bytes.count > 0 else { return }
+        unsent.append(bytes)
+        if unsent.byteCount >= Self.straightOutBytes {
+            send()
+        } else {
+            loop.cork(self)
+        }
+    }
+
+    /// Hands the kernel what it takes, and libuv the rest.
+    final func send() {
+        while inFlight == 0, !unsent.isEmpty, phase == .open, machine.writeSide != .failed {
+            let slices = unsent.sliceCount
+            let sent =
+                slices == 1
+                ? unsafe unsent[0].withUnsafeBytes { unsafe tryWrite($0) } : tryWrite(unsent)
+            guard sent >= 0 || sent == Int(UVStatus.again) else {
+                broke(IOError(nil, "write to", on: subject, UVError(status: Int32(sent))))
+                return
+            }
+            if sent == unsent.byteCount {
+                _ = slices == 1 ? removeOnly() : unsent.removeAll()
+                didSend(sent)
+                return
+            }
+            if sent > 0 {
+                unsent.removeBytes(sent)
+                didSend(sent)
+            }
+            // All slices one write may carry went: there are more. Else the kernel is full.
+            if slices <= UVStream.maximumSlices || sent < 0 { queueRest() }
+        }
+    }
+
+    @inline(__always)
+    private final func removeOnly() {
+        _ = unsent.removeFirst()
+    }
+
+    private final func queueRest() {
+        guard !unsent.isEmpty, phase == .open else { return }
+        do {
+            inFlight = try write(unsent)
+        } catch {
+            broke(IOError(nil, "write to", on: subject, error))
+        }
+    }
+
+    /// libuv is done with the bytes it had.
+    final func finishQueuedWrite(status: Int32) {
+        let count = inFlight
+        inFlight = 0
+        guard phase == .open, machine.writeSide != .failed else {
+            unsent.removeAll()
+            if handling != nil { loop.giveTurn(to: self) }
+            return
+        }
+        guard status >= 0 else {
+            broke(IOError(nil, "write to", on: subject, UVError(status: status)))
+            return
+        }
+        unsent.removeBytes(count)
+        didSend(count)
+        send()
+    }
+
+    /// Tells everybody who waits for room or for the end.
+    @inline(__always)
+    private final func didSend(_ count: Int) {
+        sentTotal &+= UInt64(count)
+        if !writers.isEmpty || !flushers.isEmpty { wakeSatisfied() }
+        if let handling, handling.wantsTurnAfterSending { loop.giveTurn(to: self) }
+        if unsent.isEmpty, machine.writeSide != .open || machine.life != .open { finishSending() }
+    }
+
+    private final func wakeSatisfied() {
+        if unsent.byteCount <= settings.limits.unsentLowWater {
+            for writer in writers { writer.wake(on: loop) }
+        }
+        for flusher in flushers where flusher.target <= sentTotal { flusher.wake(on: loop) }
+    }
+
+    private final func finishSending() {
+        switch machine.allSent() {
+        case .nothing: break
+        case .shutDown: shutdownSocket()
+        case .close: close()
+        }
+    }
+
+    // MARK: Waiting
+
+    /// Waits until fewer bytes than the low-water mark are unsent.
+    @inline(never)
+    private final func waitUntilWritable() async throws {
+        while true {
+            if isScopeCancelled { try throwIfScopeCancelled() }
+            guard machine.canWrite else { throw writeError("write to") }
+            if unsent.byteCount < settings.limits.unsentHighWater { return }
+            let waiter = Waiter()
+            writers.append(waiter)
+            defer { writers.removeAll { $0 === waiter } }
+            try await waitInScope(waiter)
+        }
+    }
+
+    /// Waits until everything taken so far is the kernel's.
+    final func flush() async throws {
+        let waiter = FlushWaiter(target: sentTotal &+ UInt64(unsent.byteCount))
+        send()
+        while sentTotal < waiter.target {
+            if isScopeCancelled { try throwIfScopeCancelled() }
+            if machine.writeSide == .failed || machine.life == .closing || machine.life == .closed {
+                throw writeError("flush")
+            }
+            flushers.append(waiter)
+            defer { flushers.removeAll { $0 === waiter } }
+            try await waitInScope(waiter)
+        }
+    }
+
+    /// One wait, which ends early when the task is cancelled: by the scope's handler or by its own.
+    private final func waitInScope(_ waiter: Waiter) async throws {
+        if LoopCore.currentTaskIdentity == scopeTask {
+            await loop.park(waiter)
+        } else {
+            await loop.waitOnce(for: waiter)
+            if waiter.end == .cancelled { throw CancellationError() }
+        }
+    }
+
+    /// Why nothing can be written any more.
+    final func writeError(_ operation: String) -> IOError {
+        hasUnreportedLoss = false
+        if let failure { return failure }
+        if machine.life == .open, machine.writeSide != .open {
+            return IOError(
+                .closed, operation, on: subject, reason: "this side's output was shut down")
+        }
+        return closedError(operation)
+    }
+}
+
+/// A task that waits until `target` bytes in all have been sent.
+final class FlushWaiter: Waiter {
+    let target: UInt64
+
+    init(target: UInt64) {
+        self.target = target
+    }
+}

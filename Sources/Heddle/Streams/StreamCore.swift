@@ -1,0 +1,166 @@
+/// The synchronous heart of every stream: bytes come in, bytes go out, and the machine says what is
+/// allowed. It has two faces: the async one suspends tasks here, the handler one is called from here.
+///
+/// Owned by libuv's handle until that is closed, and by its public face. Everything here belongs to the
+/// loop's thread, in the files named `StreamCore+…` too.
+// Sendable: references cross threads, but every use is on the loop's thread.
+class StreamCore: UVStream, @unchecked Sendable {
+    final let loop: LoopCore
+    final let settings: StreamSettings
+    final var machine = StreamMachine()
+
+    /// Received and not yet taken by anybody.
+    final var unread = ByteQueue()
+    /// Taken from the user and not yet by the kernel; the first `inFlight` bytes are in libuv's hands.
+    final var unsent = ByteQueue()
+    final var inFlight = 0
+    /// All bytes ever sent, which tells a flush when its own have gone.
+    final var sentTotal: UInt64 = 0
+    /// Why the connection broke, if it did.
+    final var failure: IOError?
+    /// Whether bytes that were taken could not be sent, and nobody has been told.
+    final var hasUnreportedLoss = false
+
+    /// Who waits for bytes now: the usual reader, or one of its own for a task outside the scope.
+    final var reader: Waiter?
+    final let usualReader = Waiter()
+    final var writers: [Waiter] = []
+    final var flushers: [FlushWaiter] = []
+    final var closers: [Waiter] = []
+    final var connector: Waiter?
+    final var closeDeadline: CloseDeadline?
+
+    /// The task whose cancellation reaches this stream by `cancelScope`, so that its operations need
+    /// no handlers of their own.
+    final var scopeTask: UInt = 0
+    final var isScopeCancelled = false
+
+    /// The synchronous face, if the stream has that one.
+    final var handling: StreamHandling?
+
+    /// Told when the stream has closed. Set by the server that owns it, with its place in the server's
+    /// list and the task that serves it.
+    final var owner: (any StreamOwner)?
+    final var ownerSlot = -1
+    final var ownerTask: Task<Void, Never>?
+
+    init(tcpOn loop: LoopCore, settings: StreamSettings) throws(UVError) {
+        self.loop = loop
+        self.settings = settings
+        try super.init(tcpOn: loop.uv)
+        loop.streamDidOpen()
+    }
+
+    /// The peer, for error messages.
+    var subject: String { "a stream" }
+
+    // MARK: Callbacks of libuv: they record what happened and make somebody ready
+
+    final override func lendBuffer() -> UnsafeMutableRawBufferPointer {
+        unsafe loop.pool.lend()
+    }
+
+    final override func didRead(count: Int) {
+        if reader == nil, handling == nil, count <= Self.compactBytes {
+            // Nobody waits, so these bytes may stay for long: not in memory shared with others.
+            unread.append(loop.pool.takeCompacted(count))
+        } else {
+            unread.append(loop.pool.take(count))
+        }
+        if unread.byteCount >= settings.limits.unreadHighWater { pauseIfFull() }
+        becameReadable()
+    }
+
+    final override func didEndReading(status: Int32) {
+        if status == UVStatus.endOfFile {
+            machine.inputEnded()
+        } else if phase == .open {
+            broke(IOError(nil, "read from", on: subject, UVError(status: status)))
+        }
+        becameReadable()
+    }
+
+    final override func didConnect(status: Int32) {
+        if status < 0, phase == .open {
+            failure = IOError(nil, "connect to", on: subject, UVError(status: status))
+        }
+        connector?.finish(.fired, on: loop)
+    }
+
+    final override func didClose() {
+        machine.closed()
+        loop.streamDidClose()
+        unread.removeAll()
+        unsent.removeAll()
+        if let closeDeadline { loop.cancel(closeDeadline) }
+        connector?.finish(.fired, on: loop)
+        for closer in closers { closer.finish(.fired, on: loop) }
+        closers = []
+        if handling != nil { loop.giveTurn(to: self) }
+        owner?.streamDidClose(self)
+        owner = nil
+    }
+
+    /// Fewer bytes than this that nobody waits for are moved to memory of their own.
+    private static let compactBytes = 1024
+
+    @inline(__always)
+    private final func becameReadable() {
+        if handling != nil {
+            loop.giveTurn(to: self)
+        } else {
+            reader?.wake(on: loop)
+        }
+    }
+
+    @inline(never)
+    private final func pauseIfFull() {
+        let limit = settings.limits.unreadHighWater
+        if machine.received(unread: unread.byteCount, highWater: limit) == .pause { stopReading() }
+    }
+
+    final override func didWrite(status: Int32) {
+        finishQueuedWrite(status: status)
+    }
+
+    /// Nobody has the public face any more: what was written still goes out.
+    final override func didLoseLastUser() {
+        beginClose()
+    }
+
+    final override func closeForced() {
+        endBecauseLoopStops()
+    }
+
+    // MARK: Turns
+
+    final override func takeTurn() {
+        handling?.deliver()
+    }
+
+    final override func flushCorked() {
+        send()
+    }
+
+    // MARK: The start
+
+    /// Takes over a connected socket and begins to read.
+    final func adopt(descriptor: Int32) throws(UVError) {
+        try open(descriptor: descriptor)
+        try startReading()
+    }
+}
+
+/// What streams of one kind have in common, shared by all of them.
+final class StreamSettings: Sendable {
+    let limits: StreamLimits
+
+    init(limits: StreamLimits) {
+        self.limits = limits
+    }
+}
+
+/// Owns streams and is told on the loop when one has closed.
+protocol StreamOwner: AnyObject {
+    func streamDidClose(_ stream: StreamCore)
+}

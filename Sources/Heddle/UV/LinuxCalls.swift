@@ -1,0 +1,41 @@
+internal import CLibuv
+internal import Glibc
+
+/// System calls that are GNU extensions, which Swift's Glibc module leaves out.
+enum LinuxCalls {
+    /// Takes one waiting connection off a listening socket: non-blocking and closed on exec from its
+    /// first moment (accept4(2)). Not libuv's own accept: that spins when descriptors run out, and
+    /// cannot hand a socket to another loop.
+    ///
+    /// - Returns: the descriptor, or -1 with the reason in `errno`.
+    @inline(__always)
+    static func accept(
+        _ listener: Int32, _ peer: UnsafeMutablePointer<sockaddr>, _ length: inout socklen_t
+    ) -> Int32 {
+        unsafe heddle_accept4(listener, peer, &length)
+    }
+
+    /// Names the calling thread; the system keeps 15 bytes.
+    static func nameThread(_ name: String) {
+        _ = unsafe heddle_name_thread(String(decoding: name.utf8.prefix(15), as: UTF8.self))
+    }
+
+    /// Room for 1,024 CPUs, as many as glibc's own `cpu_set_t`.
+    private static let maskBytes = 128
+
+    /// The CPUs the calling thread may run on (sched_getaffinity(2)).
+    static func affinity() -> [Int] {
+        var mask = [UInt8](repeating: 0, count: maskBytes)
+        guard unsafe heddle_get_affinity(maskBytes, &mask) >= 0 else { return [0] }
+        return (0..<maskBytes * 8).filter { mask[$0 / 8] & (1 << ($0 % 8)) != 0 }
+    }
+
+    /// Keeps the calling thread on one CPU.
+    static func pinThread(to cpu: Int) throws(UVError) {
+        var mask = [UInt8](repeating: 0, count: maskBytes)
+        if cpu >= 0, cpu < maskBytes * 8 { mask[cpu / 8] = 1 << (cpu % 8) }
+        guard unsafe heddle_set_affinity(maskBytes, &mask) == 0 else {
+            throw UVError(status: -errno)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+internal import CLibuv
+
+/// A private `uv_loop_t`, owned and driven by one thread.
+///
+/// Everything here belongs to that thread.
+@safe final class UVLoop {
+    private(set) var isClosed = false
+    private var liveHandles = [Int](repeating: 0, count: UVHandleKind.allCases.count)
+
+    /// libuv's memory, freed when this object goes, which is after every handle has.
+    let raw: UnsafeMutablePointer<uv_loop_t>
+
+    /// - Throws: what `uv_loop_init` reported, for example `EMFILE`: a loop takes four descriptors.
+    init() throws(UVError) {
+        unsafe raw = UnsafeMutablePointer.allocate(capacity: 1)
+        let status = unsafe uv_loop_init(raw)
+        guard status >= 0 else {
+            isClosed = true
+            throw UVError(status: status)
+        }
+    }
+
+    deinit {
+        // A loop that is let go without being closed would leak descriptors silently.
+        assert(isClosed, "a loop was dropped without being closed")
+        unsafe raw.deallocate()
+    }
+
+    /// Runs until no handle keeps the loop alive or `stopRunning` was called.
+    func run() {
+        _ = unsafe uv_run(raw, UV_RUN_DEFAULT)
+    }
+
+    /// Runs one iteration without blocking; whether anything is still alive.
+    func runWithoutBlocking() -> Bool {
+        unsafe uv_run(raw, UV_RUN_NOWAIT) != 0
+    }
+
+    /// Makes `run` return at the end of this iteration.
+    func stopRunning() {
+        unsafe uv_stop(raw)
+    }
+
+    /// The time of this iteration, in whole milliseconds of the monotonic clock.
+    var nowMilliseconds: UInt64 {
+        unsafe uv_now(raw)
+    }
+
+    /// The monotonic clock now, in nanoseconds.
+    static var hrtimeNanoseconds: UInt64 {
+        uv_hrtime()
+    }
+
+    /// Closes the loop: everything registered must be closed by now.
+    ///
+    /// - Throws: `EBUSY` if a handle is left, which is a bug of the runtime.
+    func close() throws(UVError) {
+        try unsafe UVError.check(uv_loop_close(raw))
+        isClosed = true
+    }
+
+    /// Every handle that is not closed yet.
+    func openHandles() -> [UVHandle] {
+        var found: [UVHandle] = []
+        // libuv calls back only during the walk, so the pointer to the local array stays valid.
+        unsafe withUnsafeMutablePointer(to: &found) { list in
+            unsafe uv_walk(
+                raw,
+                { handle, list in
+                    // libuv's own internal handles (the signal pipe) are not walked in 1.44.
+                    let owner = unsafe Unmanaged<UVHandle>.fromOpaque(handle!.pointee.data)
+                    unsafe list!.assumingMemoryBound(to: [UVHandle].self).pointee
+                        .append(owner.takeUnretainedValue())
+                }, list)
+        }
+        return found.filter { $0.phase == .open }
+    }
+
+    /// How many handles of a kind are not closed yet.
+    func liveCount(_ kind: UVHandleKind) -> Int {
+        liveHandles[kind.rawValue]
+    }
+
+    /// The live handles by kind, in words, for reports: `tcp: 2, poll: 1`.
+    var liveDescription: String {
+        UVHandleKind.allCases.filter { liveCount($0) > 0 }
+            .map { "\($0): \(liveCount($0))" }.joined(separator: ", ")
+    }
+
+    /// Closed handles that a queue still refers to; the loop lets them go when the queue has run.
+    private var awaitingTurn: [UVHandle] = []
+
+    func keepUntilTurn(_ handle: UVHandle) {
+        awaitingTurn.append(handle)
+    }
+
+    /// Lets closed handles go that no queue refers to any more.
+    @inline(__always)
+    func releaseFinishedTurns() {
+        if awaitingTurn.isEmpty { return }
+        awaitingTurn.removeAll { !$0.isAwaitingTurn && !$0.isCorked }
+    }
+
+    func handleOpened(_ kind: UVHandleKind) {
+        liveHandles[kind.rawValue] += 1
+    }
+
+    func handleClosed(_ kind: UVHandleKind) {
+        liveHandles[kind.rawValue] -= 1
+    }
+}

@@ -1,0 +1,23 @@
+internal import CLibuv
+
+/// A watcher of one signal. Owned by the loop; closed in the phase of a stop that closes timers.
+final class UVSignal: UVHandle {
+    private let received: (Int32) -> Void
+
+    init(loop: UVLoop, signal: Int32, received: @escaping (Int32) -> Void) throws(UVError) {
+        self.received = received
+        try unsafe super.init(kind: .signal, type: UV_SIGNAL, loop: loop) {
+            unsafe uv_signal_init($0, $1.assumingMemoryBound(to: uv_signal_t.self))
+        }
+        let status = unsafe uv_signal_start(
+            raw(as: uv_signal_t.self),
+            { handle, number in
+                let owner = unsafe Unmanaged<UVSignal>.fromOpaque(handle!.pointee.data)
+                unsafe owner._withUnsafeGuaranteedRef { $0.received(number) }
+            }, signal)
+        guard status >= 0 else {
+            close()
+            throw UVError(status: status)
+        }
+    }
+}
