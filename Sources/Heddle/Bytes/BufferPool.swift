@@ -13,9 +13,9 @@
     /// Slabs set aside for reuse; further ones are left to their slices, which free them.
     static let maximumSpares = 16
 
-    private var current: Slab
-    private var base: UnsafeMutableRawPointer
-    private var used = 0
+    @safe @exclusivity(unchecked) private var current: Slab
+    @safe @exclusivity(unchecked) private var base: UnsafeMutableRawPointer
+    @safe @exclusivity(unchecked) private var used = 0
     private var spares: [Slab] = []
 
     init() {

@@ -6,6 +6,8 @@ extension LoopCore {
         // The switch to the gate calls `enqueue` on this thread before anything else can run.
         unsafe gateExecutor.parking = waiter
         await gate.pass()
+        // The executor does not hold the waiter: this frame does, until here.
+        withExtendedLifetime(waiter) {}
     }
 
     /// Suspends until `waiter` ends; cancelling the task ends it as `.cancelled`. On the loop only.

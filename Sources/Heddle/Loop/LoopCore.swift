@@ -14,13 +14,13 @@ internal import Synchronization
     let inbox = Inbox()
     let lateJobs = LateJobs()
     let pool = BufferPool()
-    var ready = ReadyQueue()
+    @safe @exclusivity(unchecked) var ready = ReadyQueue()
     var timers = TimerHeap()
     let gate: Gate
     let gateExecutor: GateExecutor
 
     /// Streams with bytes to send at the end of this tick; each is in it at most once.
-    var corked = ReadyQueue()
+    @safe @exclusivity(unchecked) var corked = ReadyQueue()
 
     /// What takes part in a stop of this loop: servers, the worker's body.
     var members: [ObjectIdentifier: any LoopMember] = [:]
@@ -45,7 +45,7 @@ internal import Synchronization
     // Set once by the event loop, which owns it and which every actor on this loop refers to.
     unowned(unsafe) var serialExecutor: LoopSerialExecutor!
 
-    private(set) var tick: UVTick?
+    @safe @exclusivity(unchecked) private(set) var tick: UVTick?
     private(set) var alarm: UVTimer?
     /// The thread that may touch the loop: its own, or the one that runs late jobs after the end.
     private let owner = Atomic<UInt>(ThreadIdentity.none)

@@ -9,7 +9,7 @@ enum WaitEnd {
 /// A task waits by `LoopCore.park`, which leaves the task's job here; waking makes the job ready. What
 /// ends the wait first decides; later ends change nothing.
 class Waiter {
-    fileprivate(set) final var job: UnownedJob?
+    @safe @exclusivity(unchecked) fileprivate(set) final var job: UnownedJob?
     private(set) final var end = WaitEnd.pending
 
     /// Ends the wait, if nothing has yet; whether this did.

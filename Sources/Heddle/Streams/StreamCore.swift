@@ -7,36 +7,36 @@
 class StreamCore: UVStream, @unchecked Sendable {
     final let loop: LoopCore
     final let settings: StreamSettings
-    final var machine = StreamMachine()
+    @safe @exclusivity(unchecked) final var machine = StreamMachine()
 
     /// Received and not yet taken by anybody.
-    final var unread = ByteQueue()
+    @safe @exclusivity(unchecked) final var unread = ByteQueue()
     /// Taken from the user and not yet by the kernel; the first `inFlight` bytes are in libuv's hands.
-    final var unsent = ByteQueue()
-    final var inFlight = 0
+    @safe @exclusivity(unchecked) final var unsent = ByteQueue()
+    @safe @exclusivity(unchecked) final var inFlight = 0
     /// All bytes ever sent, which tells a flush when its own have gone.
-    final var sentTotal: UInt64 = 0
+    @safe @exclusivity(unchecked) final var sentTotal: UInt64 = 0
     /// Why the connection broke, if it did.
-    final var failure: IOError?
+    @safe @exclusivity(unchecked) final var failure: IOError?
     /// Whether bytes that were taken could not be sent, and nobody has been told.
     final var hasUnreportedLoss = false
 
     /// Who waits for bytes now: the usual reader, or one of its own for a task outside the scope.
-    final var reader: Waiter?
+    @safe @exclusivity(unchecked) final var reader: Waiter?
     final let usualReader = Waiter()
-    final var writers: [Waiter] = []
-    final var flushers: [FlushWaiter] = []
+    @safe @exclusivity(unchecked) final var writers: [Waiter] = []
+    @safe @exclusivity(unchecked) final var flushers: [FlushWaiter] = []
     final var closers: [Waiter] = []
     final var connector: Waiter?
     final var closeDeadline: CloseDeadline?
 
     /// The task whose cancellation reaches this stream by `cancelScope`, so that its operations need
     /// no handlers of their own.
-    final var scopeTask: UInt = 0
-    final var isScopeCancelled = false
+    @safe @exclusivity(unchecked) final var scopeTask: UInt = 0
+    @safe @exclusivity(unchecked) final var isScopeCancelled = false
 
     /// The synchronous face, if the stream has that one.
-    final var handling: StreamHandling?
+    @safe @exclusivity(unchecked) final var handling: StreamHandling?
 
     /// Told when the stream has closed. Set by the server that owns it, with its place in the server's
     /// list and the task that serves it.

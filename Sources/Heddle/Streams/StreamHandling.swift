@@ -2,12 +2,12 @@
 final class StreamHandling {
     private unowned(unsafe) let core: StreamCore
     private let handler: any StreamHandler
-    private var isOpened = false
-    private var isEndDelivered = false
-    private var isClosedDelivered = false
-    private var wasAboveHighWater = false
+    @safe @exclusivity(unchecked) private var isOpened = false
+    @safe @exclusivity(unchecked) private var isEndDelivered = false
+    @safe @exclusivity(unchecked) private var isClosedDelivered = false
+    @safe @exclusivity(unchecked) private var wasAboveHighWater = false
     /// What the handler threw; its connection is then closed.
-    private(set) var thrown: (any Error)?
+    @safe @exclusivity(unchecked) private(set) var thrown: (any Error)?
 
     init(core: StreamCore, handler: any StreamHandler) {
         unsafe self.core = core

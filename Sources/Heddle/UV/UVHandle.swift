@@ -14,11 +14,11 @@ internal import CLibuv
 
     final let kind: UVHandleKind
     final let uvLoop: UVLoop
-    private(set) final var phase = Phase.open
+    @safe @exclusivity(unchecked) private(set) final var phase = Phase.open
 
     /// Set while the loop's ready queue or its corked list refers to this object: see `finishClose`.
-    final var isAwaitingTurn = false
-    final var isCorked = false
+    @safe @exclusivity(unchecked) final var isAwaitingTurn = false
+    @safe @exclusivity(unchecked) final var isCorked = false
     /// The next in the stack of dropped handles, which alone uses it.
     final var nextDropped: UInt = 0
 

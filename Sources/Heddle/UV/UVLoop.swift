@@ -88,7 +88,7 @@ internal import CLibuv
     }
 
     /// Closed handles that a queue still refers to; the loop lets them go when the queue has run.
-    private var awaitingTurn: [UVHandle] = []
+    @safe @exclusivity(unchecked) private var awaitingTurn: [UVHandle] = []
 
     func keepUntilTurn(_ handle: UVHandle) {
         awaitingTurn.append(handle)

@@ -14,7 +14,7 @@ final class UVTick {
     private let idle: UVPhase
 
     /// Whether the poll returns at once because work is left.
-    private(set) var isSpinning = false
+    @safe @exclusivity(unchecked) private(set) var isSpinning = false
 
     init(loop: UVLoop, client: any UVTickClient) throws(UVError) {
         idle = try unsafe UVPhase(kind: .idle, type: UV_IDLE, loop: loop) {
