@@ -1,9 +1,12 @@
-/// Where a loop's reads land, and where small writes are copied. Owned by one loop, used on its thread.
+/// Where a loop's reads land, and where small writes are copied. Owned by one loop, which frees it; used
+/// on its thread.
 ///
 /// Memory is handed out front to back from the current slab. Once every slice of it is gone the slab
 /// is used again from the front, so a steady exchange of short messages stays in a few warm pages and
 /// allocates nothing. Slabs still held by slices are set aside and reused when they come free.
-@safe final class BufferPool {
+///
+/// A plain pointer for the reason `TurnQueues` is one.
+@safe struct BufferPool {
     /// The bytes in one slab: room for four of the largest reads.
     static let slabBytes = 256 * 1024
     /// The most one read may bring.
@@ -13,35 +16,50 @@
     /// Slabs set aside for reuse; further ones are left to their slices, which free them.
     static let maximumSpares = 16
 
-    @safe @exclusivity(unchecked) private var current: Slab
-    @safe @exclusivity(unchecked) private var base: UnsafeMutableRawPointer
-    @safe @exclusivity(unchecked) private var used = 0
-    private var spares: [Slab] = []
+    @safe private struct State {
+        var current: Slab
+        var base: UnsafeMutableRawPointer
+        var used = 0
+        var spares: [Slab] = []
+        let gathering = UnsafeMutableRawPointer.allocate(byteCount: warmBytes, alignment: 16)
+        var gathered = 0
+    }
+
+    // Valid from `init` to `destroy`.
+    private let state: UnsafeMutablePointer<State>
 
     init() {
-        current = Slab.make(capacity: Self.slabBytes)
-        unsafe base = current.base
+        let slab = Slab.make(capacity: Self.slabBytes)
+        unsafe state = .allocate(capacity: 1)
+        unsafe state.initialize(to: State(current: slab, base: slab.base))
+    }
+
+    func destroy() {
+        unsafe state.pointee.gathering.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
     }
 
     /// Memory for one read. The bytes that came are claimed by `take`, before anything else is asked.
     @inline(__always)
     func lend() -> UnsafeMutableRawBufferPointer {
-        if used >= Self.warmBytes { recycle() }
+        if unsafe state.pointee.used >= Self.warmBytes { recycle() }
         // `recycle` leaves at least this much behind `used`, and `current` keeps the memory.
-        return unsafe UnsafeMutableRawBufferPointer(start: base + used, count: Self.readBytes)
+        return unsafe UnsafeMutableRawBufferPointer(
+            start: state.pointee.base + state.pointee.used, count: Self.readBytes)
     }
 
     /// The first `count` bytes of what was lent last.
     @inline(__always)
     func take(_ count: Int) -> Bytes {
-        let start = used
-        used += count
-        return Bytes(slab: current, start: start, count: count)
+        let start = unsafe state.pointee.used
+        unsafe state.pointee.used = start &+ count
+        return unsafe Bytes(slab: state.pointee.current, start: start, count: count)
     }
 
     /// A copy, in memory of its own, of the first `count` bytes of what was lent last.
     func takeCompacted(_ count: Int) -> Bytes {
-        Bytes(slab: current, start: used, count: count).compacted()
+        unsafe Bytes(slab: state.pointee.current, start: state.pointee.used, count: count).compacted()
     }
 
     /// A copy of `bytes`: in the current slab if they are few, else in memory of their own.
@@ -57,26 +75,54 @@
         return take(count)
     }
 
+    // MARK: Gathering
+
+    /// Copies `bytes` behind what was gathered since the last `takeGathered`; false if they do not fit.
+    ///
+    /// One stream gathers at a time, during its turn: that spares its small writes a slice each.
+    @inline(__always)
+    func gather(_ bytes: RawSpan) -> Bool {
+        let count = bytes.byteCount
+        let end = unsafe state.pointee.gathered &+ count
+        guard end <= Self.warmBytes else { return false }
+        unsafe bytes.withUnsafeBytes { source in
+            guard let start = source.baseAddress else { return }
+            unsafe (state.pointee.gathering + state.pointee.gathered)
+                .copyMemory(from: start, byteCount: count)
+        }
+        unsafe state.pointee.gathered = end
+        return true
+    }
+
+    /// What was gathered, valid until something is gathered again; the next gathering starts anew.
+    @inline(__always)
+    func takeGathered() -> UnsafeRawBufferPointer {
+        let count = unsafe state.pointee.gathered
+        unsafe state.pointee.gathered = 0
+        return unsafe UnsafeRawBufferPointer(start: state.pointee.gathering, count: count)
+    }
+
     /// Starts the slab again if nobody holds a slice of it, or turns to another when it is nearly full.
     @inline(never)
     private func recycle() {
-        if isKnownUniquelyReferenced(&current) {
-            used = 0
-        } else if Self.slabBytes - used < Self.readBytes {
-            replaceCurrent()
+        if unsafe isKnownUniquelyReferenced(&state.pointee.current) {
+            unsafe state.pointee.used = 0
+        } else if unsafe Self.slabBytes - state.pointee.used < Self.readBytes {
+            unsafe Self.replaceCurrent(&state.pointee)
         }
     }
 
-    private func replaceCurrent() {
-        let full = current
-        if let free = spares.indices.first(where: { isKnownUniquelyReferenced(&spares[$0]) }) {
-            current = spares[free]
-            spares[free] = full
+    private static func replaceCurrent(_ state: inout State) {
+        let full = state.current
+        let spares = state.spares.indices
+        if let free = spares.first(where: { isKnownUniquelyReferenced(&state.spares[$0]) }) {
+            state.current = state.spares[free]
+            state.spares[free] = full
         } else {
-            if spares.count < Self.maximumSpares { spares.append(full) }
-            current = Slab.make(capacity: Self.slabBytes)
+            if state.spares.count < maximumSpares { state.spares.append(full) }
+            state.current = Slab.make(capacity: slabBytes)
         }
-        unsafe base = current.base
-        used = 0
+        unsafe state.base = state.current.base
+        state.used = 0
     }
 }

@@ -11,6 +11,10 @@ struct ByteQueue {
     @inline(__always)
     var isEmpty: Bool { byteCount == 0 }
 
+    /// Whether the queue, which is not empty, is one slice.
+    @inline(__always)
+    var isSingle: Bool { restStart == rest.count }
+
     /// The slices in the queue.
     var sliceCount: Int {
         isEmpty ? 0 : 1 + rest.count - restStart

@@ -25,8 +25,11 @@ actor Gate {
 /// The executor of a gate: it keeps each job for the waiter that is parking. Owned by the loop.
 // Sendable: used on the loop's thread alone, which is the only one that calls `LoopCore.park`.
 final class GateExecutor: SerialExecutor, @unchecked Sendable {
-    /// Who parks next: set right before the switch, on the same thread, with nothing in between.
-    unowned(unsafe) var parking: Waiter?
+    private let turn: TurnQueues
+
+    init(turn: TurnQueues) {
+        self.turn = turn
+    }
 
     func enqueue(_ job: consuming ExecutorJob) {
         enqueue(UnownedJob(job))
@@ -34,8 +37,7 @@ final class GateExecutor: SerialExecutor, @unchecked Sendable {
 
     @inline(__always)
     func enqueue(_ job: UnownedJob) {
-        // The waiter is held by the frame of the task that parks, which cannot go on before it is woken.
-        unsafe parking.unsafelyUnwrapped.hold(job)
+        turn.holdParking(job)
     }
 
     func asUnownedSerialExecutor() -> UnownedSerialExecutor {

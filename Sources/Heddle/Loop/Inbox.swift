@@ -38,7 +38,7 @@ final class Inbox: @unchecked Sendable {
     }
 
     /// On the loop: moves everything posted so far behind what is ready.
-    func take(into ready: inout ReadyQueue) {
+    func take(into ready: TurnQueues) {
         hasMail.store(false, ordering: .relaxed)
         lock.withLock { swap(&items, &spare) }
         for item in spare { ready.append(item) }

@@ -1,27 +1,34 @@
 /// How a loop runs what is ready: before and after each poll, a bounded number of items, then the
 /// writes they corked.
-extension LoopCore: UVTickClient {
-    func beforePoll() { drain() }
-
-    func afterPoll() { drain() }
+extension LoopCore {
+    @inline(__always)
+    func takeTurn() {
+        if inbox.mayHaveMail { takeMail() }
+        if queues.isIdle, !isSpinning { return }
+        drain()
+    }
 
     private func drain() {
-        if inbox.mayHaveMail { takeMail() }
+        let queues = queues
         var budget = Self.jobsPerDrain
-        while budget > 0, let item = ready.popFirst() {
+        while budget > 0, let item = queues.popReady() {
             run(item)
             budget -= 1
         }
         flushCorked()
         uv.releaseFinishedTurns()
         // With work left the poll must not block, and input and output have had their turn then.
-        tick?.setSpinning(!ready.isEmpty)
+        let isWorkLeft = queues.hasReady
+        if isWorkLeft != isSpinning {
+            isSpinning = isWorkLeft
+            tick?.setSpinning(isWorkLeft)
+        }
     }
 
     /// Moves what other threads left into the ready queue.
     @inline(never)
     func takeMail() {
-        inbox.take(into: &ready)
+        inbox.take(into: queues)
         for handle in dropped.takeAll() { handle.didLoseLastUser() }
     }
 
@@ -53,29 +60,13 @@ extension LoopCore: UVTickClient {
     /// Sends what streams gathered during this tick.
     @inline(__always)
     private func flushCorked() {
-        while case .handle(let reference)? = corked.popFirst() {
+        while case .handle(let reference)? = queues.popCorked() {
             // Alive: a handle closed while corked is kept until here.
             unsafe reference._withUnsafeGuaranteedRef { handle in
                 handle.isCorked = false
                 handle.flushCorked()
             }
         }
-    }
-
-    /// Gives `handle` a turn outside libuv's callbacks; asking again before it came does nothing.
-    @inline(__always)
-    func giveTurn(to handle: UVHandle) {
-        guard !handle.isAwaitingTurn else { return }
-        handle.isAwaitingTurn = true
-        ready.append(unsafe .handle(Unmanaged.passUnretained(handle)))
-    }
-
-    /// Has `handle` flushed at the end of this tick; asking again before it was does nothing.
-    @inline(__always)
-    func cork(_ handle: UVHandle) {
-        guard !handle.isCorked else { return }
-        handle.isCorked = true
-        corked.append(unsafe .handle(Unmanaged.passUnretained(handle)))
     }
 
     /// Asks the loop to close a handle nobody uses any more. Safe from any thread; takes no lock, so

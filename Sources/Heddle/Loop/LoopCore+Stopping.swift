@@ -60,7 +60,7 @@ extension LoopCore {
         inbox.shut()
         for handle in dropped.takeAll(shutting: true) { handle.didLoseLastUser() }
         turn(while: { self.inbox.mayHaveMail })
-        inbox.take(into: &ready)
+        inbox.take(into: queues)
         turn(while: { !self.inbox.bell.closeIfQuiet() })
     }
 
@@ -81,6 +81,6 @@ extension LoopCore {
     private func leaveLateJobs() {
         eventLoop = nil
         leaveCurrent()
-        while let item = ready.popFirst() { lateJobs.add(item, for: self) }
+        while let item = queues.popReady() { lateJobs.add(item, for: self) }
     }
 }

@@ -4,7 +4,7 @@ extension LoopCore {
     @inline(__always)
     func park(_ waiter: Waiter) async {
         // The switch to the gate calls `enqueue` on this thread before anything else can run.
-        unsafe gateExecutor.parking = waiter
+        queues.setParking(waiter)
         await gate.pass()
         // The executor does not hold the waiter: this frame does, until here.
         withExtendedLifetime(waiter) {}

@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// Unless a method says otherwise it is for the loop's thread alone.
 // Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere; the rest is used where `isCurrent`.
-@safe final class LoopCore: TaskExecutor, @unchecked Sendable {
+@safe final class LoopCore: UVTickClient, TaskExecutor, @unchecked Sendable {
     /// Jobs one drain runs before input and output have their turn again.
     static let jobsPerDrain = 512
 
@@ -14,13 +14,9 @@ internal import Synchronization
     let inbox = Inbox()
     let lateJobs = LateJobs()
     let pool = BufferPool()
-    @safe @exclusivity(unchecked) var ready = ReadyQueue()
+    let queues = TurnQueues()
     var timers = TimerHeap()
     let gate: Gate
-    let gateExecutor: GateExecutor
-
-    /// Streams with bytes to send at the end of this tick; each is in it at most once.
-    @safe @exclusivity(unchecked) var corked = ReadyQueue()
 
     /// What takes part in a stop of this loop: servers, the worker's body.
     var members: [ObjectIdentifier: any LoopMember] = [:]
@@ -45,7 +41,9 @@ internal import Synchronization
     // Set once by the event loop, which owns it and which every actor on this loop refers to.
     unowned(unsafe) var serialExecutor: LoopSerialExecutor!
 
-    @safe @exclusivity(unchecked) private(set) var tick: UVTick?
+    /// Whether the poll returns at once because work is left.
+    @safe @exclusivity(unchecked) var isSpinning = false
+    private(set) var tick: UVTick?
     private(set) var alarm: UVTimer?
     /// The thread that may touch the loop: its own, or the one that runs late jobs after the end.
     private let owner = Atomic<UInt>(ThreadIdentity.none)
@@ -55,14 +53,15 @@ internal import Synchronization
     /// - Throws: `IOError` if the system has no descriptors or memory left for it.
     init(name: String) throws {
         self.name = name
-        let executor = GateExecutor()
-        gateExecutor = executor
-        gate = Gate(executor)
+        gate = Gate(GateExecutor(turn: queues))
         do {
             uv = try UVLoop()
         } catch {
+            queues.destroy()
+            pool.destroy()
             throw IOError(.resourcesExhausted, "create event loop", on: name, error)
         }
+        super.init()
         becomeCurrent()
         do {
             try register()
@@ -72,6 +71,11 @@ internal import Synchronization
             try? uv.close()
             throw IOError(.resourcesExhausted, "create event loop", on: name, error)
         }
+    }
+
+    deinit {
+        queues.destroy()
+        pool.destroy()
     }
 
     private func register() throws(UVError) {
@@ -112,7 +116,7 @@ internal import Synchronization
     /// global pool.
     func accept(_ item: ReadyItem) {
         if isCurrent, !uv.isClosed {
-            ready.append(item)
+            queues.append(item)
         } else if !inbox.post(item) {
             lateJobs.add(item, for: self)
         }
@@ -123,18 +127,17 @@ internal import Synchronization
         accept(unsafe .work(Unmanaged.passRetained(PostedWork(body))))
     }
 
-    /// Queues an item that became ready on the loop.
-    @inline(__always)
-    func makeReady(_ item: ReadyItem) {
-        ready.append(item)
-    }
-
     func streamDidOpen() {
         connectionCount.wrappingAdd(1, ordering: .relaxed)
     }
 
     func streamDidClose() {
         connectionCount.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// One turn around the poll.
+    override func turn() {
+        takeTurn()
     }
 
     /// Closes the machinery, last of all handles.

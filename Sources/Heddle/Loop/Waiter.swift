@@ -9,30 +9,46 @@ enum WaitEnd {
 /// A task waits by `LoopCore.park`, which leaves the task's job here; waking makes the job ready. What
 /// ends the wait first decides; later ends change nothing.
 class Waiter {
-    @safe @exclusivity(unchecked) fileprivate(set) final var job: UnownedJob?
+    private final var job: UnownedJob?
     private(set) final var end = WaitEnd.pending
+
+    /// The only task that may park here, 0 for any. Another is sent on at once, with a mark.
+    final var expectedTask: UInt = 0
+    final var wasStranger = false
 
     /// Ends the wait, if nothing has yet; whether this did.
     @discardableResult
     final func finish(_ end: WaitEnd, on core: LoopCore) -> Bool {
         guard self.end == .pending else { return false }
         self.end = end
-        wake(on: core)
+        wake(on: core.queues)
         return true
     }
 
     /// Makes the parked job ready without ending anything: it looks again and may park again.
     @inline(__always)
-    final func wake(on core: LoopCore) {
+    final func wake(on turn: TurnQueues) {
         guard let job else { return }
         self.job = nil
-        core.makeReady(.taskJob(job))
+        turn.append(.taskJob(job))
     }
 
     /// Takes the job of the task that is parking.
     @inline(__always)
-    final func hold(_ job: UnownedJob) {
+    final func hold(_ job: UnownedJob, on turn: TurnQueues) {
         assert(self.job == nil, "two tasks parked in one place")
-        self.job = job
+        if expectedTask != 0, expectedTask != Self.identity(of: job) {
+            wasStranger = true
+            turn.append(.taskJob(job))
+        } else {
+            self.job = job
+        }
+    }
+
+    /// The task behind a job, as a number to compare.
+    @inline(__always)
+    private static func identity(of job: UnownedJob) -> UInt {
+        // A task is its own job: both are the one pointer to it. Only its value is used.
+        unsafe unsafeBitCast(job, to: UInt.self)
     }
 }

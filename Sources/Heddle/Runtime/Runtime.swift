@@ -37,7 +37,8 @@ public final class Runtime: Sendable {
     /// The loops, in the order of their threads.
     public let loops: [EventLoop]
 
-    private init(options: Options) throws {
+    /// Starts the workers; the first one, if it is `hosted`, is left for the calling thread to run.
+    private init(options: Options, hosting host: inout WorkerBody?, hosted: Bool) throws {
         let count = options.threads ?? AvailableCPUs.count
         guard (1...1024).contains(count) else {
             throw IOError(
@@ -51,7 +52,8 @@ public final class Runtime: Sendable {
                 name: "\(options.name)-\(index)", cpu: cpus.isEmpty ? nil : cpus[index % cpus.count])
         }
         do {
-            for worker in workers { try worker.start() }
+            for worker in workers.dropFirst(hosted ? 1 : 0) { try worker.start() }
+            if hosted { host = try workers[0].control.startHosted() }
             loops = try workers.map { try $0.loop }
         } catch {
             for worker in workers {
@@ -77,7 +79,8 @@ public final class Runtime: Sendable {
     /// - Throws: ``IOError/Code/invalidArgument`` for options out of bounds,
     ///   ``IOError/Code/resourcesExhausted`` when threads or descriptors run out; nothing is left then.
     public static func start(_ options: Options = Options()) throws -> Runtime {
-        try Runtime(options: options)
+        var host: WorkerBody?
+        return try Runtime(options: options, hosting: &host, hosted: false)
     }
 
     /// Runs `body` with a runtime that lives as long as it does: this returns when the body is done or
@@ -102,6 +105,35 @@ public final class Runtime: Sendable {
         }
         try await runtime.stop(within: options.drainTimeout)
         return result
+    }
+
+    /// Runs `body` with a runtime whose first loop is the calling thread, mostly a program's main thread;
+    /// otherwise as ``run(_:_:)``. The body runs on that loop.
+    ///
+    /// A program with one loop then has one thread, which spares each system call what the C library does
+    /// in processes with several.
+    ///
+    /// - Returns: what `body` returns, when everything is closed.
+    /// - Throws: as ``run(_:_:)``; ``IOError/Code/wrongThread`` on the thread of a loop.
+    @available(*, noasync, message: "await run(_:_:) instead")
+    public static func runBlocking<T: Sendable>(
+        _ options: Options = Options(), _ body: @escaping @Sendable (Runtime) async throws -> T
+    ) throws -> T {
+        var host: WorkerBody?
+        let runtime = try Runtime(options: options, hosting: &host, hosted: true)
+        let result = ResultSlot<T>()
+        runtime.loops[0].task {
+            do {
+                result.set(.success(try await body(runtime)))
+                runtime.requestStop()
+            } catch {
+                result.set(.failure(error))
+                runtime.requestStop(within: .zero)
+            }
+        }
+        runtime.workers[0].control.runHosted(host!)
+        try runtime.waitUntilStopped()
+        return try result.get()
     }
 
     /// The loops in turn, for spreading work.

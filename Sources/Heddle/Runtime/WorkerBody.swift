@@ -2,7 +2,7 @@
 /// loop's thread.
 // Sendable: references cross into the task, which runs on the loop's thread.
 final class WorkerBody: LoopMember, @unchecked Sendable {
-    private let core: LoopCore
+    let core: LoopCore
     private let body: Worker.Body?
     private let ended: @Sendable () -> Void
     private var task: Task<Void, Never>?

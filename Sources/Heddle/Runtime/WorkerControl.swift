@@ -51,6 +51,21 @@ final class WorkerControl: @unchecked Sendable {
         }
     }
 
+    /// Makes the loop for the calling thread, which then must run it with `runHosted`.
+    func startHosted() throws -> WorkerBody {
+        guard lock.withLock({ lifecycle.start() }) == .launch else {
+            throw IOError(.busy, "start worker", on: name, reason: "it was started before")
+        }
+        ProcessSetup.ignoreBrokenPipeSignal()
+        if let main = prepare() { return main }
+        throw lock.withLock { startFailure! }
+    }
+
+    /// Runs a hosted worker on the calling thread, until it has been stopped.
+    func runHosted(_ main: WorkerBody) {
+        runPrepared(main)
+    }
+
     private func failToStart(_ error: any Error) {
         lock.withLock {
             startFailure = error
@@ -63,13 +78,18 @@ final class WorkerControl: @unchecked Sendable {
     // MARK: The thread
 
     private func runThread() {
+        if let main = prepare() { runPrepared(main) }
+    }
+
+    /// Makes the loop, for the calling thread, and starts the body as its first task.
+    private func prepare() -> WorkerBody? {
         let core: LoopCore
         do {
             if let cpu { try pin(to: cpu) }
             core = try LoopCore(name: name)
         } catch {
             failToStart(error)
-            return
+            return nil
         }
         let loop = EventLoop(core: core)
         core.eventLoop = loop
@@ -81,6 +101,12 @@ final class WorkerControl: @unchecked Sendable {
         }
         main.start(on: loop)
         if next == .stopAtOnce { beginTeardown(of: core) }
+        return main
+    }
+
+    /// Runs the loop until it has been stopped, closes it and publishes the end.
+    private func runPrepared(_ main: WorkerBody) {
+        let core = main.core
         core.uv.run()
         var outcome = Result { try core.finish() }
         // Stored before the event is published, and read only after it.

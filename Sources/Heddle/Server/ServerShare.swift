@@ -136,15 +136,15 @@ final class ServerShare: @unchecked Sendable {
                 await self.run(handler, on: connection)
             }
         case .handlers(let make):
-            stream.handling = StreamHandling(core: stream, handler: make())
-            core.giveTurn(to: stream)
+            stream.handling = StreamHandling(handler: make(), core: stream)
+            core.queues.giveTurn(to: stream)
         }
     }
 
     /// One connection's task: the handler, and then the close.
     private func run(_ handler: TCPServer.Handler, on connection: TCPConnection) async {
         let stream = connection.stream
-        stream.scopeTask = LoopCore.currentTaskIdentity
+        stream.beginScope()
         await withTaskCancellationHandler {
             do {
                 try await handler(connection)
@@ -159,7 +159,7 @@ final class ServerShare: @unchecked Sendable {
         } onCancel: {
             core.post { stream.cancelScope() }
         }
-        stream.scopeTask = 0
+        stream.endScope()
         if core.isCurrent { finish(stream) }
     }
 

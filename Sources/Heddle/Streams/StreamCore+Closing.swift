@@ -94,10 +94,10 @@ extension StreamCore {
 
     /// Has every waiter look at the state again.
     private final func wakeEverybody() {
-        reader?.wake(on: loop)
-        for writer in writers { writer.wake(on: loop) }
-        for flusher in flushers { flusher.wake(on: loop) }
-        if handling != nil { loop.giveTurn(to: self) }
+        reader?.wake(on: queues)
+        for writer in writers { writer.wake(on: queues) }
+        for flusher in flushers { flusher.wake(on: queues) }
+        if handling != nil { queues.giveTurn(to: self) }
     }
 }
 

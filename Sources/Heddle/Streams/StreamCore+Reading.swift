@@ -7,10 +7,11 @@ extension StreamCore {
             if isScopeCancelled { try throwIfScopeCancelled() }
             if !unread.isEmpty, machine.life == .open { return take(upTo: limit) }
             if machine.readSide != .open || machine.life != .open { return try endOfInput() }
-            if LoopCore.currentTaskIdentity == scopeTask {
+            if hasScope {
                 reader = usualReader
                 await loop.park(usualReader)
                 reader = nil
+                if usualReader.wasStranger { try await waitForBytesAsStranger() }
             } else {
                 try await waitForBytes()
             }
@@ -25,6 +26,13 @@ extension StreamCore {
         return bytes
     }
 
+    /// A task other than the scope's found itself sent on: it waits in its own way.
+    @inline(never)
+    private final func waitForBytesAsStranger() async throws {
+        usualReader.wasStranger = false
+        if unread.isEmpty, machine.readSide == .open, machine.life == .open { try await waitForBytes() }
+    }
+
     /// The wait of a task outside the stream's scope: it brings its own cancellation handler.
     private final func waitForBytes() async throws {
         let waiter = Waiter()
@@ -36,7 +44,7 @@ extension StreamCore {
 
     @inline(never)
     final func resumeIfRoom() {
-        let limit = settings.limits.unreadHighWater
+        let limit = Int(unreadHighWater)
         guard machine.consumed(unread: unread.byteCount, highWater: limit) == .resume else { return }
         do {
             try startReading()
@@ -53,16 +61,32 @@ extension StreamCore {
 
     // MARK: Cancellation of the scope
 
+    /// The current task becomes the one whose cancellation `cancelScope` tells of.
+    final func beginScope() {
+        hasScope = true
+        usualReader.expectedTask = LoopCore.currentTaskIdentity
+    }
+
+    final func endScope() {
+        hasScope = false
+        usualReader.expectedTask = 0
+    }
+
     /// The task in whose scope the stream lives was cancelled: wakes what waits.
     final func cancelScope() {
         isScopeCancelled = true
-        reader?.wake(on: loop)
-        for writer in writers { writer.wake(on: loop) }
-        for flusher in flushers { flusher.wake(on: loop) }
+        reader?.wake(on: queues)
+        for writer in writers { writer.wake(on: queues) }
+        for flusher in flushers { flusher.wake(on: queues) }
+    }
+
+    /// Whether the current task is the scope's.
+    final var isInScope: Bool {
+        hasScope && LoopCore.currentTaskIdentity == usualReader.expectedTask
     }
 
     final func throwIfScopeCancelled() throws {
-        if LoopCore.currentTaskIdentity == scopeTask { throw CancellationError() }
+        if isInScope { throw CancellationError() }
     }
 
     // MARK: Errors

@@ -14,12 +14,12 @@ extension StreamCore {
     final func write(contentsOf pieces: [Bytes]) async throws {
         if !canTakeBytes { try await waitUntilWritable() }
         for piece in pieces where piece.count > 0 { unsent.append(piece) }
-        if unsent.byteCount >= Self.straightOutBytes { send() } else { loop.cork(self) }
+        if unsent.byteCount >= Self.straightOutBytes { send() } else { queues.cork(self) }
     }
 
     @inline(__always)
     final var canTakeBytes: Bool {
-        machine.canWrite && unsent.byteCount < settings.limits.unsentHighWater && !isScopeCancelled
+        machine.canWrite && unsent.byteCount < Int(unsentHighWater) && !isScopeCancelled
     }
 
     /// Takes `bytes` now; the caller has looked at the marks.
@@ -30,38 +30,42 @@ extension StreamCore {
         if unsent.byteCount >= Self.straightOutBytes {
             send()
         } else {
-            loop.cork(self)
+            queues.cork(self)
         }
     }
 
     /// Hands the kernel what it takes, and libuv the rest.
     final func send() {
         while inFlight == 0, !unsent.isEmpty, phase == .open, machine.writeSide != .failed {
-            let slices = unsent.sliceCount
-            let sent =
-                slices == 1
-                ? unsafe unsent[0].withUnsafeBytes { unsafe tryWrite($0) } : tryWrite(unsent)
-            guard sent >= 0 || sent == Int(UVStatus.again) else {
-                broke(IOError(nil, "write to", on: subject, UVError(status: Int32(sent))))
-                return
+            if unsent.isSingle {
+                // Taken out and, mostly, gone: putting the rest back is the rare case.
+                let bytes = unsent.removeFirst()
+                let sent = unsafe bytes.withUnsafeBytes { unsafe tryWrite($0) }
+                if sent == bytes.count { return didSend(sent) }
+                unsent.append(bytes)
+                guard proceed(after: sent) else { return }
+                queueRest()
+            } else {
+                let slices = unsent.sliceCount
+                let sent = tryWrite(unsent)
+                guard proceed(after: sent) else { return }
+                // With more slices than one write carries there is more to try; else the kernel is full.
+                if sent < 0 || slices <= UVStream.maximumSlices { queueRest() }
             }
-            if sent == unsent.byteCount {
-                _ = slices == 1 ? removeOnly() : unsent.removeAll()
-                didSend(sent)
-                return
-            }
-            if sent > 0 {
-                unsent.removeBytes(sent)
-                didSend(sent)
-            }
-            // All slices one write may carry went: there are more. Else the kernel is full.
-            if slices <= UVStream.maximumSlices || sent < 0 { queueRest() }
         }
     }
 
-    @inline(__always)
-    private final func removeOnly() {
-        _ = unsent.removeFirst()
+    /// Notes what a write brought; whether the connection still stands.
+    private final func proceed(after sent: Int) -> Bool {
+        guard sent >= 0 || sent == Int(UVStatus.again) else {
+            broke(IOError(nil, "write to", on: subject, UVError(status: Int32(sent))))
+            return false
+        }
+        if sent > 0 {
+            unsent.removeBytes(sent)
+            didSend(sent)
+        }
+        return true
     }
 
     private final func queueRest() {
@@ -79,7 +83,7 @@ extension StreamCore {
         inFlight = 0
         guard phase == .open, machine.writeSide != .failed else {
             unsent.removeAll()
-            if handling != nil { loop.giveTurn(to: self) }
+            if handling != nil { queues.giveTurn(to: self) }
             return
         }
         guard status >= 0 else {
@@ -93,18 +97,18 @@ extension StreamCore {
 
     /// Tells everybody who waits for room or for the end.
     @inline(__always)
-    private final func didSend(_ count: Int) {
+    final func didSend(_ count: Int) {
         sentTotal &+= UInt64(count)
         if !writers.isEmpty || !flushers.isEmpty { wakeSatisfied() }
-        if let handling, handling.wantsTurnAfterSending { loop.giveTurn(to: self) }
+        if let handling, handling.wantsTurnAfterSending { queues.giveTurn(to: self) }
         if unsent.isEmpty, machine.writeSide != .open || machine.life != .open { finishSending() }
     }
 
     private final func wakeSatisfied() {
         if unsent.byteCount <= settings.limits.unsentLowWater {
-            for writer in writers { writer.wake(on: loop) }
+            for writer in writers { writer.wake(on: queues) }
         }
-        for flusher in flushers where flusher.target <= sentTotal { flusher.wake(on: loop) }
+        for flusher in flushers where flusher.target <= sentTotal { flusher.wake(on: queues) }
     }
 
     private final func finishSending() {
@@ -123,7 +127,7 @@ extension StreamCore {
         while true {
             if isScopeCancelled { try throwIfScopeCancelled() }
             guard machine.canWrite else { throw writeError("write to") }
-            if unsent.byteCount < settings.limits.unsentHighWater { return }
+            if unsent.byteCount < Int(unsentHighWater) { return }
             let waiter = Waiter()
             writers.append(waiter)
             defer { writers.removeAll { $0 === waiter } }
@@ -148,7 +152,7 @@ extension StreamCore {
 
     /// One wait, which ends early when the task is cancelled: by the scope's handler or by its own.
     private final func waitInScope(_ waiter: Waiter) async throws {
-        if LoopCore.currentTaskIdentity == scopeTask {
+        if isInScope {
             await loop.park(waiter)
         } else {
             await loop.waitOnce(for: waiter)

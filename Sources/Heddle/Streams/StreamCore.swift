@@ -4,9 +4,15 @@
 /// Owned by libuv's handle until that is closed, and by its public face. Everything here belongs to the
 /// loop's thread, in the files named `StreamCore+…` too.
 // Sendable: references cross threads, but every use is on the loop's thread.
-class StreamCore: UVStream, @unchecked Sendable {
+@safe class StreamCore: UVStream, @unchecked Sendable {
     final let loop: LoopCore
+    // Copies of the loop's references, which cost nothing to use; the loop is held above.
+    final let queues: TurnQueues
+    final let pool: BufferPool
     final let settings: StreamSettings
+    // From the settings, at hand for every read and write.
+    final let unreadHighWater: Int32
+    final let unsentHighWater: Int32
     @safe @exclusivity(unchecked) final var machine = StreamMachine()
 
     /// Received and not yet taken by anybody.
@@ -30,13 +36,21 @@ class StreamCore: UVStream, @unchecked Sendable {
     final var connector: Waiter?
     final var closeDeadline: CloseDeadline?
 
-    /// The task whose cancellation reaches this stream by `cancelScope`, so that its operations need
-    /// no handlers of their own.
-    @safe @exclusivity(unchecked) final var scopeTask: UInt = 0
+    /// Whether a task's cancellation reaches this stream by `cancelScope`, so that its operations need
+    /// no handlers of their own; which task that is, the usual reader's waiter knows.
+    @safe @exclusivity(unchecked) final var hasScope = false
     @safe @exclusivity(unchecked) final var isScopeCancelled = false
 
     /// The synchronous face, if the stream has that one.
-    @safe @exclusivity(unchecked) final var handling: StreamHandling?
+    @safe @exclusivity(unchecked) final var handling: StreamHandling? {
+        didSet { unsafe handlingReference = handling.map { unsafe Unmanaged.passUnretained($0) } }
+    }
+    // The same without a reference count for each turn; `handling` holds it.
+    @safe @exclusivity(unchecked) private final var handlingReference: Unmanaged<StreamHandling>?
+    private final var isHandlingReleased = false
+
+    /// Whether the handler is having its turn, in which its small writes are gathered.
+    @safe @exclusivity(unchecked) final var isGathering = false
 
     /// Told when the stream has closed. Set by the server that owns it, with its place in the server's
     /// list and the task that serves it.
@@ -46,7 +60,11 @@ class StreamCore: UVStream, @unchecked Sendable {
 
     init(tcpOn loop: LoopCore, settings: StreamSettings) throws(UVError) {
         self.loop = loop
+        queues = loop.queues
+        pool = loop.pool
         self.settings = settings
+        unreadHighWater = Int32(clamping: settings.limits.unreadHighWater)
+        unsentHighWater = Int32(clamping: settings.limits.unsentHighWater)
         try super.init(tcpOn: loop.uv)
         loop.streamDidOpen()
     }
@@ -57,17 +75,17 @@ class StreamCore: UVStream, @unchecked Sendable {
     // MARK: Callbacks of libuv: they record what happened and make somebody ready
 
     final override func lendBuffer() -> UnsafeMutableRawBufferPointer {
-        unsafe loop.pool.lend()
+        unsafe pool.lend()
     }
 
     final override func didRead(count: Int) {
         if reader == nil, handling == nil, count <= Self.compactBytes {
             // Nobody waits, so these bytes may stay for long: not in memory shared with others.
-            unread.append(loop.pool.takeCompacted(count))
+            unread.append(pool.takeCompacted(count))
         } else {
-            unread.append(loop.pool.take(count))
+            unread.append(pool.take(count))
         }
-        if unread.byteCount >= settings.limits.unreadHighWater { pauseIfFull() }
+        if unread.byteCount >= Int(unreadHighWater) { pauseIfFull() }
         becameReadable()
     }
 
@@ -87,7 +105,7 @@ class StreamCore: UVStream, @unchecked Sendable {
         connector?.finish(.fired, on: loop)
     }
 
-    final override func didClose() {
+    final override func streamDidClose() {
         machine.closed()
         loop.streamDidClose()
         unread.removeAll()
@@ -96,7 +114,7 @@ class StreamCore: UVStream, @unchecked Sendable {
         connector?.finish(.fired, on: loop)
         for closer in closers { closer.finish(.fired, on: loop) }
         closers = []
-        if handling != nil { loop.giveTurn(to: self) }
+        if handling != nil { queues.giveTurn(to: self) }
         owner?.streamDidClose(self)
         owner = nil
     }
@@ -107,16 +125,15 @@ class StreamCore: UVStream, @unchecked Sendable {
     @inline(__always)
     private final func becameReadable() {
         if handling != nil {
-            loop.giveTurn(to: self)
+            queues.giveTurn(to: self)
         } else {
-            reader?.wake(on: loop)
+            reader?.wake(on: queues)
         }
     }
 
     @inline(never)
     private final func pauseIfFull() {
-        let limit = settings.limits.unreadHighWater
-        if machine.received(unread: unread.byteCount, highWater: limit) == .pause { stopReading() }
+        if machine.received(unread: unread.byteCount, highWater: Int(unreadHighWater)) == .pause { stopReading() }
     }
 
     final override func didWrite(status: Int32) {
@@ -132,10 +149,19 @@ class StreamCore: UVStream, @unchecked Sendable {
         endBecauseLoopStops()
     }
 
+    /// The handler has been told everything: it may go when its turn is over.
+    final func releaseHandling() {
+        isHandlingReleased = true
+        handlingReference = nil
+    }
+
     // MARK: Turns
 
     final override func takeTurn() {
-        handling?.deliver()
+        // Held by the stream until its last turn, which lets it go in `releaseHandling`.
+        guard let handling = handlingReference else { return }
+        unsafe handling._withUnsafeGuaranteedRef { $0.deliver(for: self) }
+        if isHandlingReleased { self.handling = nil }
     }
 
     final override func flushCorked() {

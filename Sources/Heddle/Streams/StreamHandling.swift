@@ -1,17 +1,21 @@
 /// Drives one handler: decides in the stream's turns what to call. Owned by the stream.
 final class StreamHandling {
-    private unowned(unsafe) let core: StreamCore
     private let handler: any StreamHandler
-    @safe @exclusivity(unchecked) private var isOpened = false
-    @safe @exclusivity(unchecked) private var isEndDelivered = false
-    @safe @exclusivity(unchecked) private var isClosedDelivered = false
+    private var isOpened = false
+    private var isEndDelivered = false
+    private var isClosedDelivered = false
     @safe @exclusivity(unchecked) private var wasAboveHighWater = false
     /// What the handler threw; its connection is then closed.
     @safe @exclusivity(unchecked) private(set) var thrown: (any Error)?
+    /// Whether something other than bytes is to be told: the start, room, the end.
+    @safe @exclusivity(unchecked) private var hasNews = true
 
-    init(core: StreamCore, handler: any StreamHandler) {
-        unsafe self.core = core
+    // The stream holds this object, and this the stream, until the last turn breaks the circle.
+    private let stream: SynchronousStream
+
+    init(handler: any StreamHandler, core: StreamCore) {
         self.handler = handler
+        stream = SynchronousStream(core: core)
     }
 
     /// Whether bytes or news wait for the unsent ones to become fewer.
@@ -19,50 +23,75 @@ final class StreamHandling {
     var wantsTurnAfterSending: Bool { wasAboveHighWater }
 
     /// One turn of the stream: everything that can be told now.
-    func deliver() {
-        let core = unsafe core
-        let stream = SynchronousStream(core: core)
+    @inline(__always)
+    func deliver(for core: StreamCore) {
+        core.isGathering = true
         do {
-            if thrown == nil { try deliver(on: stream, of: core) }
+            if hasNews { try deliverStart(on: stream, of: core) }
+            try deliverBytes(on: stream, of: core)
         } catch {
-            thrown = error
-            core.beginClose()
+            fail(error, core)
         }
-        if core.machine.life == .closed, !isClosedDelivered {
-            isClosedDelivered = true
-            core.handling = nil
-            handler.closed(thrown ?? core.failure)
+        core.sendGathered()
+        core.isGathering = false
+        if core.machine.readSide != .open || core.machine.life != .open {
+            deliverEnd(on: stream, of: core)
         }
     }
 
     @inline(__always)
-    private func deliver(on stream: SynchronousStream, of core: StreamCore) throws {
-        if !isOpened {
-            isOpened = true
-            try handler.opened(stream)
-        }
-        let limits = core.settings.limits
-        if wasAboveHighWater {
-            guard core.unsent.byteCount <= limits.unsentLowWater else { return }
-            wasAboveHighWater = false
-            if core.machine.canWrite { try handler.drained(stream) }
-        }
-        while !core.unread.isEmpty, core.machine.life == .open {
-            if core.unsent.byteCount >= limits.unsentHighWater { break }
+    private func deliverBytes(on stream: SynchronousStream, of core: StreamCore) throws {
+        while !core.unread.isEmpty, !wasAboveHighWater, thrown == nil, core.machine.life == .open {
             let bytes = core.take(upTo: .max)
             try handler.received(bytes.bytes, on: stream)
+            if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
-        if core.unsent.byteCount >= limits.unsentHighWater { wasAboveHighWater = true }
-        if core.unread.isEmpty { try deliverEnd(on: stream, of: core) }
     }
 
-    private func deliverEnd(on stream: SynchronousStream, of core: StreamCore) throws {
-        guard !isEndDelivered, core.machine.life == .open, core.machine.readSide != .open else { return }
-        isEndDelivered = true
-        if core.machine.readSide == .ended {
-            try handler.inputEnded(on: stream)
-        } else {
-            core.beginClose()
+    private func pause() {
+        wasAboveHighWater = true
+        hasNews = true
+    }
+
+    /// The first turn, and turns after the unsent bytes were too many.
+    @inline(never)
+    private func deliverStart(on stream: SynchronousStream, of core: StreamCore) throws {
+        if !isOpened {
+            isOpened = true
+            hasNews = false
+            try handler.opened(stream)
+            if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
+        if wasAboveHighWater, core.unsent.byteCount <= core.settings.limits.unsentLowWater {
+            wasAboveHighWater = false
+            hasNews = false
+            if core.machine.canWrite { try handler.drained(stream) }
+        }
+    }
+
+    @inline(never)
+    private func deliverEnd(on stream: SynchronousStream, of core: StreamCore) {
+        if core.machine.life == .open, core.machine.readSide == .failed {
+            core.beginClose()
+        } else if core.machine.life == .open, core.unread.isEmpty, !isEndDelivered, thrown == nil {
+            isEndDelivered = true
+            do {
+                try handler.inputEnded(on: stream)
+            } catch {
+                fail(error, core)
+            }
+        }
+        if core.machine.life == .closed, !isClosedDelivered {
+            isClosedDelivered = true
+            handler.closed(thrown ?? core.failure)
+            core.releaseHandling()
+        }
+    }
+
+    @inline(never)
+    private func fail(_ error: any Error, _ core: StreamCore) {
+        thrown = error
+        core.sendGathered()
+        core.beginClose()
     }
 }

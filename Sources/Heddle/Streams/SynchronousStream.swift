@@ -16,6 +16,7 @@ public struct SynchronousStream {
     /// Writes `bytes` without copying them.
     public func write(_ bytes: Bytes) {
         guard core.machine.canWrite else { return }
+        core.sendGathered()
         core.enqueue(bytes)
     }
 
@@ -32,10 +33,16 @@ public struct SynchronousStream {
     public var isWritable: Bool { core.canTakeBytes }
 
     /// Half-close: the peer sees the end after everything written.
-    public func shutdownWrite() { core.beginShutdownWrite() }
+    public func shutdownWrite() {
+        core.sendGathered()
+        core.beginShutdownWrite()
+    }
 
     /// Closes the stream once everything written is sent.
-    public func close() { core.beginClose() }
+    public func close() {
+        core.sendGathered()
+        core.beginClose()
+    }
 
     /// Ends the connection at once with a reset; what is unsent is dropped.
     public func reset() { core.reset() }
@@ -51,26 +58,49 @@ extension StreamCore {
     /// Takes a copy of `bytes`; of many, only what the kernel does not take at once.
     @inline(__always)
     final func enqueue(copying bytes: RawSpan) {
-        let count = bytes.byteCount
-        if count < Self.straightOutBytes {
-            enqueue(loop.pool.copy(bytes))
+        if isGathering, unsent.isEmpty, pool.gather(bytes) { return }
+        enqueueSlowly(copying: bytes)
+    }
+
+    @inline(never)
+    private final func enqueueSlowly(copying bytes: RawSpan) {
+        sendGathered()
+        guard machine.canWrite else { return }
+        if bytes.byteCount < Self.straightOutBytes {
+            enqueue(pool.copy(bytes))
         } else {
             sendOrEnqueue(bytes)
         }
     }
 
-    @inline(never)
+    /// Tries to send what the handler wrote in this turn, and keeps a copy of what does not go.
+    @inline(__always)
+    final func sendGathered() {
+        guard isGathering else { return }
+        let bytes = unsafe pool.takeGathered()
+        guard bytes.count > 0 else { return }
+        // The gathered bytes stay until the next gathering, which cannot begin before this is done.
+        unsafe sendOrEnqueue(RawSpan(_unsafeBytes: bytes))
+    }
+
+    @inline(__always)
     private final func sendOrEnqueue(_ bytes: RawSpan) {
         var sent = 0
-        if unsent.isEmpty, phase == .open {
-            let result = unsafe bytes.withUnsafeBytes { unsafe tryWrite($0) }
-            if result < 0, result != Int(UVStatus.again) {
-                broke(IOError(nil, "write to", on: subject, UVError(status: Int32(result))))
-                return
-            }
-            sent = max(0, result)
-            sentTotal &+= UInt64(sent)
+        if unsent.isEmpty, phase == .open, machine.writeSide != .failed {
+            sent = unsafe bytes.withUnsafeBytes { unsafe tryWrite($0) }
+            if sent == bytes.byteCount { return didSend(sent) }
         }
-        if sent < bytes.byteCount { enqueue(loop.pool.copy(bytes.extracting(droppingFirst: sent))) }
+        keepUnsent(bytes, after: sent)
+    }
+
+    /// The kernel took `sent` of `bytes`, or said why it did not.
+    @inline(never)
+    private final func keepUnsent(_ bytes: RawSpan, after sent: Int) {
+        if sent < 0, sent != Int(UVStatus.again) {
+            broke(IOError(nil, "write to", on: subject, UVError(status: Int32(sent))))
+            return
+        }
+        if sent > 0 { sentTotal &+= UInt64(sent) }
+        enqueue(pool.copy(bytes.extracting(droppingFirst: max(0, sent))))
     }
 }

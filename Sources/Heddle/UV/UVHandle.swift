@@ -55,14 +55,6 @@ internal import CLibuv
         return unsafe memory.assumingMemoryBound(to: type)
     }
 
-    /// The same without the check, for the paths that run once per request on an open handle.
-    @inline(__always)
-    final func hotRaw<T>(as type: T.Type) -> UnsafeMutablePointer<T> {
-        // Callers have just checked that the handle is open.
-        assert(phase == .open)
-        return unsafe memory.assumingMemoryBound(to: type)
-    }
-
     /// Begins to close the handle; its callbacks stop now. Closing again does nothing.
     final func close() {
         guard phase == .open else { return }
@@ -99,6 +91,7 @@ internal import CLibuv
         didClose()
         // The queues hold no references of their own: one more turn is owed before this may go.
         if isAwaitingTurn || isCorked { uvLoop.keepUntilTurn(self) }
+        uvLoop.needsTurn()
     }
 
     /// The object behind a handle, with the loop's reference given up.

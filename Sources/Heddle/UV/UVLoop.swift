@@ -87,6 +87,15 @@ internal import CLibuv
             .map { "\($0): \(liveCount($0))" }.joined(separator: ", ")
     }
 
+    /// Set by the loop's tick while that is open.
+    weak var tick: UVTick?
+
+    /// Called after every libuv callback that runs outside the poll: what it made ready has its turn
+    /// before the next poll.
+    func needsTurn() {
+        tick?.armPrepare()
+    }
+
     /// Closed handles that a queue still refers to; the loop lets them go when the queue has run.
     @safe @exclusivity(unchecked) private var awaitingTurn: [UVHandle] = []
 

@@ -18,7 +18,10 @@ final class UVTimer: UVHandle {
             raw(as: uv_timer_t.self),
             { handle in
                 let owner = unsafe Unmanaged<UVTimer>.fromOpaque(handle!.pointee.data)
-                unsafe owner._withUnsafeGuaranteedRef { $0.fired() }
+                unsafe owner._withUnsafeGuaranteedRef {
+                    $0.fired()
+                    $0.uvLoop.needsTurn()
+                }
             }, max(1, milliseconds), 0)
     }
 
