@@ -27,14 +27,14 @@ struct ByteQueue {
         } else {
             appendBehind(bytes)
         }
-        byteCount += bytes.count
+        byteCount &+= bytes.count
     }
 
     /// The first slice, removed. The queue must not be empty.
     @inline(__always)
     mutating func removeFirst() -> Bytes {
         let bytes = first
-        byteCount -= bytes.count
+        byteCount &-= bytes.count
         first = Bytes()
         if restStart < rest.count { advance() }
         return bytes

@@ -100,6 +100,13 @@ public struct Bytes: @unchecked Sendable {
         return try unsafe body(buffer)
     }
 
+    /// The bytes as memory that is there while the caller holds this value, which it must see to.
+    @inline(__always)
+    var unsafeMemory: UnsafeRawBufferPointer {
+        guard let slab else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        return unsafe UnsafeRawBufferPointer(start: slab.base + Int(start), count: count)
+    }
+
     /// The same bytes in memory of just their size.
     public func compacted() -> Bytes {
         guard let slab, slab.header != count else { return self }

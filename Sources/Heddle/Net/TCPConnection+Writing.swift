@@ -8,7 +8,23 @@ extension TCPConnection {
     /// - Throws: `CancellationError` if the task is cancelled while it waits; ``IOError`` with
     ///   ``IOError/Code/broken`` when the connection broke, ``IOError/Code/closed`` after a close or
     ///   ``shutdownWrite()`` on this side, ``IOError/Code/loopStopped``.
+    @inlinable
     public func write(_ bytes: Bytes) async throws {
+        if takeNow(bytes) { return }
+        try await writeSlowly(bytes)
+    }
+
+    /// Takes `bytes` if that needs no waiting and no change of thread. Not async, so that the usual write
+    /// costs a plain call.
+    @usableFromInline
+    func takeNow(_ bytes: Bytes) -> Bool {
+        guard stream.loop.isCurrent, stream.canTakeBytes else { return false }
+        stream.enqueue(bytes)
+        return true
+    }
+
+    @usableFromInline
+    func writeSlowly(_ bytes: Bytes) async throws {
         guard stream.loop.isCurrent else {
             return try await stream.loop.hop { try await self.stream.write(bytes) }
         }

@@ -94,7 +94,7 @@ extension StreamCore {
 
     /// Has every waiter look at the state again.
     private final func wakeEverybody() {
-        reader?.wake(on: queues)
+        wakeReader()
         for writer in writers { writer.wake(on: queues) }
         for flusher in flushers { flusher.wake(on: queues) }
         if handling != nil { queues.giveTurn(to: self) }

@@ -1,14 +1,15 @@
 /// The async face of reading.
 extension StreamCore {
     /// The next bytes, at most `limit` of them; nil at the end of the input.
+    @inline(__always)
     final func read(upTo limit: Int) async throws -> Bytes? {
-        guard reader == nil else { throw busyError() }
+        guard unsafe reader == nil else { throw busyError() }
         while true {
             if isScopeCancelled { try throwIfScopeCancelled() }
             if !unread.isEmpty, machine.life == .open { return take(upTo: limit) }
             if machine.readSide != .open || machine.life != .open { return try endOfInput() }
             if hasScope {
-                reader = usualReader
+                unsafe reader = Unmanaged.passUnretained(usualReader)
                 await loop.park(usualReader)
                 reader = nil
                 if usualReader.wasStranger { try await waitForBytesAsStranger() }
@@ -33,11 +34,22 @@ extension StreamCore {
         if unread.isEmpty, machine.readSide == .open, machine.life == .open { try await waitForBytes() }
     }
 
+    /// The same for all of the first slice.
+    @inline(__always)
+    final func takeFirst() -> Bytes {
+        let bytes = unread.removeFirst()
+        if machine.isPaused { resumeIfRoom() }
+        return bytes
+    }
+
     /// The wait of a task outside the stream's scope: it brings its own cancellation handler.
     private final func waitForBytes() async throws {
         let waiter = Waiter()
-        reader = waiter
-        defer { reader = nil }
+        unsafe reader = Unmanaged.passUnretained(waiter)
+        defer {
+            reader = nil
+            withExtendedLifetime(waiter) {}
+        }
         await loop.waitOnce(for: waiter)
         if waiter.end == .cancelled { throw CancellationError() }
     }
@@ -75,7 +87,7 @@ extension StreamCore {
     /// The task in whose scope the stream lives was cancelled: wakes what waits.
     final func cancelScope() {
         isScopeCancelled = true
-        reader?.wake(on: queues)
+        wakeReader()
         for writer in writers { writer.wake(on: queues) }
         for flusher in flushers { flusher.wake(on: queues) }
     }

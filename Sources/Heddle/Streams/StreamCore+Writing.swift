@@ -40,8 +40,11 @@ extension StreamCore {
             if unsent.isSingle {
                 // Taken out and, mostly, gone: putting the rest back is the rare case.
                 let bytes = unsent.removeFirst()
-                let sent = unsafe bytes.withUnsafeBytes { unsafe tryWrite($0) }
-                if sent == bytes.count { return didSend(sent) }
+                let sent = unsafe tryWrite(bytes.unsafeMemory)
+                if sent == bytes.count {
+                    withExtendedLifetime(bytes) {}
+                    return didSend(sent)
+                }
                 unsent.append(bytes)
                 guard proceed(after: sent) else { return }
                 queueRest()

@@ -28,7 +28,8 @@
     final var hasUnreportedLoss = false
 
     /// Who waits for bytes now: the usual reader, or one of its own for a task outside the scope.
-    @safe @exclusivity(unchecked) final var reader: Waiter?
+    // Held by the frame of the task that waits, and `usualReader` by the stream.
+    @safe @exclusivity(unchecked) final var reader: Unmanaged<Waiter>?
     final let usualReader = Waiter()
     @safe @exclusivity(unchecked) final var writers: [Waiter] = []
     @safe @exclusivity(unchecked) final var flushers: [FlushWaiter] = []
@@ -79,14 +80,16 @@
     }
 
     final override func didRead(count: Int) {
-        if reader == nil, handling == nil, count <= Self.compactBytes {
-            // Nobody waits, so these bytes may stay for long: not in memory shared with others.
-            unread.append(pool.takeCompacted(count))
-        } else {
+        if handlingReference != nil {
             unread.append(pool.take(count))
+            queues.giveTurn(to: self)
+        } else if let reader = unsafe reader {
+            unread.append(pool.take(count))
+            unsafe reader._withUnsafeGuaranteedRef { $0.wake(on: queues) }
+        } else {
+            keepUnawaited(count)
         }
         if unread.byteCount >= Int(unreadHighWater) { pauseIfFull() }
-        becameReadable()
     }
 
     final override func didEndReading(status: Int32) {
@@ -119,6 +122,11 @@
         owner = nil
     }
 
+    /// Nobody waits, so these bytes may stay for long: a few of them not in memory shared with others.
+    private final func keepUnawaited(_ count: Int) {
+        unread.append(count <= Self.compactBytes ? pool.takeCompacted(count) : pool.take(count))
+    }
+
     /// Fewer bytes than this that nobody waits for are moved to memory of their own.
     private static let compactBytes = 1024
 
@@ -127,8 +135,14 @@
         if handling != nil {
             queues.giveTurn(to: self)
         } else {
-            reader?.wake(on: queues)
+            wakeReader()
         }
+    }
+
+    @inline(__always)
+    final func wakeReader() {
+        guard let reader = unsafe reader else { return }
+        unsafe reader._withUnsafeGuaranteedRef { $0.wake(on: queues) }
     }
 
     @inline(never)

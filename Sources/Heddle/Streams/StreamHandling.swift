@@ -4,9 +4,11 @@ final class StreamHandling {
     private var isOpened = false
     private var isEndDelivered = false
     private var isClosedDelivered = false
-    @safe @exclusivity(unchecked) private var wasAboveHighWater = false
+    private var wasAboveHighWater = false
     /// What the handler threw; its connection is then closed.
-    @safe @exclusivity(unchecked) private(set) var thrown: (any Error)?
+    private(set) var thrown: (any Error)?
+    /// Whether bytes are kept back: for either of the two reasons above.
+    @safe @exclusivity(unchecked) private var isHeld = false
     /// Whether something other than bytes is to be told: the start, room, the end.
     @safe @exclusivity(unchecked) private var hasNews = true
 
@@ -41,8 +43,8 @@ final class StreamHandling {
 
     @inline(__always)
     private func deliverBytes(on stream: SynchronousStream, of core: StreamCore) throws {
-        while !core.unread.isEmpty, !wasAboveHighWater, thrown == nil, core.machine.life == .open {
-            let bytes = core.take(upTo: .max)
+        while !core.unread.isEmpty, !isHeld, core.machine.life == .open {
+            let bytes = core.takeFirst()
             try handler.received(bytes.bytes, on: stream)
             if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
@@ -50,6 +52,7 @@ final class StreamHandling {
 
     private func pause() {
         wasAboveHighWater = true
+        isHeld = true
         hasNews = true
     }
 
@@ -64,6 +67,7 @@ final class StreamHandling {
         }
         if wasAboveHighWater, core.unsent.byteCount <= core.settings.limits.unsentLowWater {
             wasAboveHighWater = false
+            isHeld = false
             hasNews = false
             if core.machine.canWrite { try handler.drained(stream) }
         }
@@ -91,6 +95,7 @@ final class StreamHandling {
     @inline(never)
     private func fail(_ error: any Error, _ core: StreamCore) {
         thrown = error
+        isHeld = true
         core.sendGathered()
         core.beginClose()
     }
