@@ -6,10 +6,13 @@ extension TCPConnection {
     ///   reading, ``IOError/Code/broken`` when the connection broke, ``IOError/Code/closed`` after a close
     ///   on this side, ``IOError/Code/loopStopped``.
     public func read() async throws -> Bytes? {
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.read(upTo: .max) }
-        }
+        guard stream.loop.isCurrent else { return try await readElsewhere() }
         return try await stream.read(upTo: .max)
+    }
+
+    @inline(never)
+    private func readElsewhere() async throws -> Bytes? {
+        try await stream.loop.hop { try await self.stream.read(upTo: .max) }
     }
 
     /// The next bytes that come, from one to `limit` of them; nil at the end of the input.

@@ -42,7 +42,9 @@ extension StreamCore {
         return bytes
     }
 
-    /// The wait of a task outside the stream's scope: it brings its own cancellation handler.
+    /// The wait of a task outside the stream's scope: it brings its own cancellation handler. Out of line,
+    /// as what is rare is in async functions: a frame is kept for as long as its task waits.
+    @inline(never)
     private final func waitForBytes() async throws {
         let waiter = Waiter()
         unsafe reader = Unmanaged.passUnretained(waiter)
