@@ -2,7 +2,7 @@ import ArgumentParser
 import Heddle
 
 /// `heddle demo`: an echo server and a load on it in one process, and how everything ends.
-struct DemoCommand: AsyncParsableCommand {
+struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract: "Run an echo server and a load on it for three seconds, then take everything down.",
@@ -13,21 +13,29 @@ struct DemoCommand: AsyncParsableCommand {
 
     private static let plan = (connections: 50, size: 64, seconds: 3)
 
-    func run() async throws {
-        let style = Style.forOutput
+    func run() throws {
         let runtime = try Runtime.start()
-        do {
-            try await run(on: runtime, style)
-        } catch {
-            // The first error is the one to tell.
-            try? await runtime.stop(within: .zero)
-            throw error
+        let teardown = Teardown()
+        runtime.loops[0].task {
+            do {
+                try await serveAndLoad(on: runtime, teardown)
+            } catch {
+                teardown.failed(error)
+                runtime.requestStop(within: .zero)
+            }
         }
+        try runtime.waitUntilStopped()
+        teardown.happened("threads ended", count: runtime.loops.count)
+        try teardown.throwIfFailed()
+        let style = Style.forOutput
+        Console.print("\n\(style.bold("Torn down, in this order"))\n")
+        teardown.lines(style: style).forEach(Console.print)
     }
 
-    private func run(on runtime: Runtime, _ style: Style) async throws {
+    private func serveAndLoad(on runtime: Runtime, _ teardown: Teardown) async throws {
+        let style = Style.forOutput
         let server = try await runtime.listen(on: .loopback(port: 0))
-        async let service: Void = EchoService.serve(server, usesHandler: false)
+        runtime.loops[0].task { try await EchoService.serve(server, usesHandler: false) }
         announce(server, runtime, style)
 
         let plan = LoadPlan(
@@ -37,16 +45,10 @@ struct DemoCommand: AsyncParsableCommand {
         let result = try await load.run()
         result.lines(style: style).forEach(Console.print)
 
-        let teardown = Teardown()
-        teardown.observe(runtime, serving: server)
-        // From here on the server listens no more and its connections drain, as its clients leave.
+        teardown.begin(of: runtime, serving: server)
+        // The server listens no more, and its connections drain as its clients leave.
         runtime.requestStop()
         try await load.close { teardown.happened("client connections closed") }
-        try await service
-        try await runtime.stop()
-        teardown.happened("threads ended", count: runtime.loops.count)
-        Console.print("\n\(style.bold("Torn down, in this order"))\n")
-        teardown.lines(style: style).forEach(Console.print)
     }
 
     private func announce(_ server: TCPServer, _ runtime: Runtime, _ style: Style) {

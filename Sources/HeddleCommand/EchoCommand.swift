@@ -1,9 +1,8 @@
 import ArgumentParser
-import Glibc
 import Heddle
 
 /// `heddle echo`: sends back what comes, until a signal ends it.
-struct EchoCommand: AsyncParsableCommand {
+struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
         abstract: "Serve TCP connections and send back every byte that comes.",
@@ -65,45 +64,17 @@ struct EchoCommand: AsyncParsableCommand {
         get throws { try drainTimeout.duration(of: "--drain-timeout") }
     }
 
-    func run() async throws {
-        let servers = try await Runtime.run(Runtime.Options(threads: threads)) { runtime in
-            let signals = try await SignalWatch.start([SIGINT, SIGTERM], on: runtime.loops[0])
-            let servers = try await listen(on: runtime)
-            for server in servers { Console.print("listening on tcp \(server.localAddress)") }
-            Console.print("ready")
-            try await serve(servers, of: runtime, until: signals)
-            await signals.close()
-            return servers
-        }
-        let totals = servers.map(\.statistics)
-        let connections = totals.reduce(0) { $0 + $1.acceptedConnections }
-        let bytes = totals.reduce(0) { $0 + $1.bytesSent }
-        Console.print("stopped: \(connections) connections, \(bytes) bytes")
-    }
-
-    private func listen(on runtime: Runtime) async throws -> [TCPServer] {
-        let options = try options
-        var servers: [TCPServer] = []
-        for endpoint in try endpoints {
-            servers.append(try await runtime.listen(on: endpoint, options: options))
-        }
-        return servers
-    }
-
-    private func serve(
-        _ servers: [TCPServer], of runtime: Runtime, until signals: SignalWatch
-    ) async throws {
+    func run() throws {
+        let (endpoints, listening) = try (endpoints, options)
+        var options = Runtime.Options(threads: threads)
+        options.drainTimeout = try patience
         let usesHandler = handler
-        let patience = try patience
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for server in servers {
-                group.addTask { try await EchoService.serve(server, usesHandler: usesHandler) }
-            }
-            group.addTask {
-                guard await signals.next() != nil else { return }
-                try await EchoService.drain(servers, of: runtime, for: patience, or: signals)
-            }
-            try await group.waitForAll()
+        // With one loop the program has one thread, which system calls are cheapest in.
+        let service = try Runtime.runBlocking(options) { runtime in
+            let service = try await EchoService(on: endpoints, options: listening, of: runtime)
+            try await service.run(usesHandler: usesHandler)
+            return service
         }
+        Console.print(service.summary)
     }
 }

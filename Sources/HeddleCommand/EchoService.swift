@@ -1,7 +1,65 @@
+import Glibc
 import Heddle
 
-/// The echo service: how its connections are served, and how it ends.
-enum EchoService {
+/// The echo service: where it listens, how it serves, and what makes it end. The runtime that it was
+/// made on drains and closes what is left.
+struct EchoService: Sendable {
+    private let runtime: Runtime
+    private let servers: [TCPServer]
+    private let signals: [SignalWatch]
+
+    /// Listens on every endpoint, or on none if one fails. Signals count from before that.
+    init(on endpoints: [Endpoint], options: ListenOptions, of runtime: Runtime) async throws {
+        // Each loop has a watch of its own: whichever drains longest still hears the second signal.
+        var signals: [SignalWatch] = []
+        for loop in runtime.loops {
+            signals.append(try await SignalWatch.start([SIGINT, SIGTERM], on: loop))
+        }
+        var servers: [TCPServer] = []
+        for endpoint in endpoints {
+            servers.append(try await runtime.listen(on: endpoint, options: options))
+        }
+        self.runtime = runtime
+        self.servers = servers
+        self.signals = signals
+    }
+
+    /// Says where it listens and serves. Returns at the first signal, while connections are still open.
+    ///
+    /// - Throws: what listening broke with.
+    func run(usesHandler: Bool) async throws {
+        for server in servers { Console.print("listening on tcp \(server.localAddress)") }
+        Console.print("ready")
+        let (end, ending) = AsyncThrowingStream<Never, any Error>.makeStream()
+        for (loop, watch) in zip(runtime.loops, signals) {
+            loop.task {
+                guard await watch.next() != nil else { return }
+                ending.finish()
+                // A second one means now.
+                if await watch.next() != nil { runtime.requestStop(within: .zero) }
+            }
+        }
+        // Not children of this task: they go on while the runtime drains.
+        for server in servers {
+            runtime.loops[0].task {
+                do {
+                    try await Self.serve(server, usesHandler: usesHandler)
+                } catch {
+                    ending.finish(throwing: error)
+                }
+            }
+        }
+        for try await _ in end {}
+    }
+
+    /// `stopped: N connections, B bytes`: those accepted and sent so far.
+    var summary: String {
+        let totals = servers.map(\.statistics)
+        let connections = totals.reduce(0) { $0 + $1.acceptedConnections }
+        let bytes = totals.reduce(0) { $0 + $1.bytesSent }
+        return "stopped: \(connections) connections, \(bytes) bytes"
+    }
+
     /// Serves until the server is stopped. Trouble with accepting is told on standard error.
     static func serve(_ server: TCPServer, usesHandler: Bool) async throws {
         let report: TCPServer.ErrorHook = { error, peer in
@@ -15,29 +73,6 @@ enum EchoService {
                 for try await bytes in connection.inbound { try await connection.write(bytes) }
             }
         }
-    }
-
-    /// Stops listening and lets connections end, for `patience` or until another signal comes; then the
-    /// runtime closes what is left.
-    static func drain(
-        _ servers: [TCPServer], of runtime: Runtime, for patience: Duration, or signals: SignalWatch
-    ) async throws {
-        // Cancelled when all connections have ended before.
-        async let _: Void = endDrain(of: runtime, after: patience, or: signals)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for server in servers { group.addTask { try await server.stop(within: patience) } }
-            try await group.waitForAll()
-        }
-    }
-
-    private static func endDrain(
-        of runtime: Runtime, after patience: Duration, or signals: SignalWatch
-    ) async {
-        if patience > .zero {
-            let second = try? await withTimeout(patience) { await signals.next() }
-            if second == nil, Task.isCancelled { return }
-        }
-        runtime.requestStop(within: .zero)
     }
 }
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// The program `heddle`: what it is called, says of itself and can do.
-struct HeddleCommand: AsyncParsableCommand {
+struct HeddleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heddle",
         abstract: "Heddle gives every thread its own event loop.",
@@ -18,14 +18,10 @@ struct HeddleCommand: AsyncParsableCommand {
 /// Where the program begins, and where every error ends as one line.
 @main
 enum Main {
-    static func main() async {
+    static func main() {
         do {
             var command = try HeddleCommand.parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
+            try command.run()
         } catch {
             end(with: error)
         }

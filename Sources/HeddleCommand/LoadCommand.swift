@@ -2,7 +2,7 @@ import ArgumentParser
 import Heddle
 
 /// `heddle load`: measures an echo server, and checks what it sends back.
-struct LoadCommand: AsyncParsableCommand {
+struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load",
         abstract: "Send requests to an echo server, check every byte that comes back, and measure.",
@@ -67,9 +67,9 @@ struct LoadCommand: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
+    func run() throws {
         let plan = try plan
-        let result = try await Runtime.run(Runtime.Options(threads: threads)) { runtime in
+        let result = try Runtime.runBlocking(Runtime.Options(threads: threads)) { runtime in
             let load = try await Load(plan, on: runtime)
             let result = try await load.run()
             try await load.close()

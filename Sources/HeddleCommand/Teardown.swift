@@ -11,27 +11,32 @@ final class Teardown: Sendable {
         var nanoseconds: UInt64
     }
 
-    private let start = LoadConnection.now
-    private let entries = Mutex<[Entry]>([])
+    private struct State {
+        var start = LoadConnection.now
+        var entries: [Entry] = []
+        var failure: (any Error)?
+    }
+
+    private let state = Mutex(State())
 
     /// Something happened now, to `count` more or to `total` in all; of the same thing the last time is
     /// kept.
     func happened(_ what: String, count: Int = 1, total: Int? = nil) {
-        let time = LoadConnection.now - start
-        entries.withLock { entries in
-            var entry = Entry(what: what, count: count, nanoseconds: time)
-            if let index = entries.firstIndex(where: { $0.what == what }) {
-                let before = entries.remove(at: index)
-                entry.count += before.count
+        state.withLock { state in
+            var entry = Entry(
+                what: what, count: count, nanoseconds: LoadConnection.now - state.start)
+            if let index = state.entries.firstIndex(where: { $0.what == what }) {
+                entry.count += state.entries.remove(at: index).count
             }
             entry.count = total ?? entry.count
-            entries.append(entry)
+            state.entries.append(entry)
         }
     }
 
-    /// Has the loops of a runtime report the phases of their stop, and how many connections of the
-    /// server had ended then.
-    func observe(_ runtime: Runtime, serving server: TCPServer) {
+    /// Begins the list, and has the loops of a runtime add the phases of their stop to it, with how many
+    /// connections of the server had ended then.
+    func begin(of runtime: Runtime, serving server: TCPServer) {
+        state.withLock { $0.start = LoadConnection.now }
         for loop in runtime.loops {
             loop.observeStop { phase in
                 switch phase {
@@ -48,10 +53,19 @@ final class Teardown: Sendable {
         }
     }
 
+    /// What was to be done before failed; the first failure counts.
+    func failed(_ error: any Error) {
+        state.withLock { $0.failure = $0.failure ?? error }
+    }
+
+    func throwIfFailed() throws {
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
     /// A line for each, with the time since the stop was asked for.
     func lines(style: Style) -> [String] {
         var table = Table(.right, .right, .left)
-        for entry in entries.withLock({ $0 }) {
+        for entry in state.withLock({ $0.entries }) {
             table.add(
                 Text.fixed(Double(entry.nanoseconds) / 1e6, 2) + " ms", Text.grouped(entry.count),
                 entry.what)
