@@ -96,10 +96,18 @@ final class Command: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
+        // Tests run on threads that block signals, and a child inherits that: it must get them all.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words = ([path] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var processID = pid_t()
-        let status = posix_spawn(&processID, path, &actions, nil, &words, environ)
+        let status = posix_spawn(&processID, path, &actions, &attributes, &words, environ)
         guard status == 0 else { throw POSIXError(.init(rawValue: status)!) }
         return processID
     }
