@@ -2,10 +2,9 @@
 
 import PackageDescription
 
-/// The language rules every Swift target of this package is held to.
-let strict: [SwiftSetting] = [
+/// The language rules of every Swift target, tests included.
+let rules: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
-    .strictMemorySafety(),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -13,14 +12,31 @@ let strict: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// What is not a test also marks every unsafe expression.
+let strict = rules + [.strictMemorySafety()]
+
 let package = Package(
     name: "heddle",
     products: [
         .library(name: "Heddle", targets: ["Heddle"]),
+        .executable(name: "heddle", targets: ["HeddleCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
         .target(name: "Heddle", dependencies: ["CLibuv"], swiftSettings: strict),
-        .executableTarget(name: "HeddleCommand", dependencies: ["Heddle"], swiftSettings: strict),
+        .executableTarget(
+            name: "HeddleCommand",
+            dependencies: [
+                "Heddle",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "IntegrationTests", dependencies: ["Heddle"], swiftSettings: rules),
     ]
 )

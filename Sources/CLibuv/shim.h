@@ -1,10 +1,10 @@
 // libuv as Swift sees it, with the few GNU extensions that Swift's Glibc module leaves out.
 // Only Sources/Heddle/UV imports this module.
+//
+// _GNU_SOURCE stays undefined: with it `fd_set` has other field names than in Swift's Glibc module, and a
+// file that sees both modules does not compile. So the extensions are declared here, as in their man
+// pages.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <uv.h>
@@ -23,10 +23,12 @@ static inline int heddle_name_thread(const char *name) {
 
 // sched_getaffinity(2) of the calling thread, as a mask of `bytes` bytes.
 static inline int heddle_get_affinity(size_t bytes, void *mask) {
-    return sched_getaffinity(0, bytes, (cpu_set_t *)mask);
+    extern int sched_getaffinity(pid_t, size_t, void *);
+    return sched_getaffinity(0, bytes, mask);
 }
 
 // sched_setaffinity(2) of the calling thread.
 static inline int heddle_set_affinity(size_t bytes, const void *mask) {
-    return sched_setaffinity(0, bytes, (const cpu_set_t *)mask);
+    extern int sched_setaffinity(pid_t, size_t, const void *);
+    return sched_setaffinity(0, bytes, mask);
 }

@@ -14,6 +14,7 @@ extension LoopCore {
         cancelMembers()
         drainDeadline = UVLoop.hrtimeNanoseconds &+ Self.cancellationGraceNanoseconds
         await waitForMembers()
+        stopObserver?(.connectionsEnded)
         isRefusingWork = true
         uv.stopRunning()
     }
@@ -35,7 +36,9 @@ extension LoopCore {
         stopTimers()
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })
+        stopObserver?(.timersClosed)
         shutTheDoor()
+        stopObserver?(.inboxShut)
         closeMachinery()
         turn(while: { true })
         do {
@@ -44,6 +47,8 @@ extension LoopCore {
             throw IOError(
                 nil, "close event loop", on: "\(name) (left: \(uv.liveDescription))", error)
         }
+        stopObserver?(.loopClosed)
+        stopObserver = nil
         leaveLateJobs()
     }
 

@@ -23,6 +23,9 @@ internal import Synchronization
     /// Woken when a member has become idle.
     var drainWaiter: Waiter?
 
+    /// Told of the phases of a stop, where somebody asked for that.
+    var stopObserver: (@Sendable (StopPhase) -> Void)?
+
     /// When a drain under way gives up, in nanoseconds of the monotonic clock.
     var drainDeadline: UInt64 = .max
 

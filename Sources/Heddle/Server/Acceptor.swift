@@ -88,6 +88,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         if let retry { loop.cancel(retry) }
         retry = nil
         socket.close()
+        loop.stopObserver?(.listenerClosed)
         for waiter in waiters { waiter.finish(.fired, on: loop) }
         waiters = []
     }

@@ -3,9 +3,19 @@ internal import CLibuv
 /// A watcher of one signal. Owned by the loop; closed in the phase of a stop that closes timers.
 final class UVSignal: UVHandle {
     private let received: (Int32) -> Void
+    private let closed: () -> Void
 
-    init(loop: UVLoop, signal: Int32, received: @escaping (Int32) -> Void) throws(UVError) {
+    /// Watches `signal` until it is closed.
+    ///
+    /// - Parameters:
+    ///   - received: called for each signal, in libuv's callback: it records, and runs no user code.
+    ///   - closed: called in the close callback, also when this throws.
+    init(
+        loop: UVLoop, signal: Int32, received: @escaping (Int32) -> Void,
+        closed: @escaping () -> Void = {}
+    ) throws(UVError) {
         self.received = received
+        self.closed = closed
         try unsafe super.init(kind: .signal, type: UV_SIGNAL, loop: loop) {
             unsafe uv_signal_init($0, $1.assumingMemoryBound(to: uv_signal_t.self))
         }
@@ -19,5 +29,8 @@ final class UVSignal: UVHandle {
             close()
             throw UVError(status: status)
         }
+    }
+    override func didClose() {
+        closed()
     }
 }

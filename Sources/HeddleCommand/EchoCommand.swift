@@ -1,0 +1,80 @@
+import ArgumentParser
+import Heddle
+
+/// `heddle echo`: sends back what comes, until a signal ends it.
+struct EchoCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "echo",
+        abstract: "Serve TCP connections and send back every byte that comes.",
+        discussion: """
+            Prints a line 'listening on tcp HOST:PORT' for each listener, with the real port where 0 was \
+            given, and then 'ready'.
+
+            SIGINT or SIGTERM: stops listening, lets connections end for the drain timeout, closes what is \
+            left, prints 'stopped: N connections, B bytes' (accepted, sent) and exits with 0. A second \
+            signal ends the drain at once.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen, for example 127.0.0.1:7000 or [::1]:0. May be given several times.",
+            valueName: "host:port"))
+    var tcp: [String] = []
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Event loops, each on a thread of its own. (default: one per CPU)", valueName: "n"))
+    var threads: Int?
+
+    @Flag(help: "Serve through the synchronous handler face instead of async code.")
+    var handler = false
+
+    @Option(
+        parsing: .unconditional,
+        help: "How loops share connections: reuse-port, least-connections or round-robin.")
+    var balance = ListenOptions.Balance.reusePort.rawValue
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How long connections may take to end after a signal.", valueName: "duration"))
+    var drainTimeout = TimeSpan(argument: "10s")
+
+    func validate() throws {
+        guard !tcp.isEmpty else {
+            throw ValidationError("echo: where to listen is missing, for example --tcp 127.0.0.1:7000")
+        }
+        try Check.bounds("--threads", threads, 1...1024)
+        _ = try (endpoints, options, patience)
+    }
+
+    private var endpoints: [Endpoint] {
+        get throws { try tcp.map { try Check.endpoint("--tcp", $0) } }
+    }
+
+    private var options: ListenOptions {
+        get throws {
+            var options = ListenOptions()
+            options.balance = try Check.balance("--balance", balance)
+            return options
+        }
+    }
+
+    private var patience: Duration {
+        get throws { try drainTimeout.duration(of: "--drain-timeout") }
+    }
+
+    func run() throws {
+        let (endpoints, listening) = try (endpoints, options)
+        var options = Runtime.Options(threads: threads)
+        options.drainTimeout = try patience
+        let usesHandler = handler
+        // With one loop the program has one thread, which system calls are cheapest in.
+        let service = try Runtime.runBlocking(options) { runtime in
+            let service = try await EchoService(on: endpoints, options: listening, of: runtime)
+            try await service.run(usesHandler: usesHandler)
+            return service
+        }
+        Console.print(service.summary)
+    }
+}
