@@ -37,6 +37,32 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "IntegrationTests", dependencies: ["Heddle"], swiftSettings: rules),
+        .testTarget(name: "HeddleTests", dependencies: ["Heddle"], swiftSettings: rules),
+        .testTarget(name: "TidyTests", dependencies: [], swiftSettings: rules),
     ]
 )
+
+/// A program to copy from: a folder of Sources/Samples, which uses Heddle alone.
+func sample(_ name: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Heddle"], path: "Sources/Samples/\(name)", swiftSettings: rules)
+}
+
+let samples = [
+    "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
+]
+
+package.targets += samples.map(sample)
+package.targets += [
+    .testTarget(
+        name: "IntegrationTests",
+        dependencies: ["Heddle", "HeddleCommand"] + samples.map { .target(name: $0) },
+        swiftSettings: rules)
+]
+
+// Where .ci/run builds, warnings are errors; not for people who build with a newer compiler.
+if Context.environment["HEDDLE_WARNINGS_AS_ERRORS"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}

@@ -28,9 +28,11 @@ final class DropStack: Sendable {
         return false
     }
 
-    /// On the loop: the handles left so far; with `shutting`, none are taken from now on.
+    /// On the loop: the handles left so far; with `shutting`, none are accepted from now on.
     func takeAll(shutting: Bool = false) -> [UVHandle] {
-        if !shutting, head.load(ordering: .relaxed) == 0 { return [] }
+        let top = head.load(ordering: .relaxed)
+        // Once shut it stays shut: an exchange would open it again for pushes that nobody takes.
+        if top == Self.shutMark || (top == 0 && !shutting) { return [] }
         var next = head.exchange(shutting ? Self.shutMark : 0, ordering: .acquiringAndReleasing)
         var handles: [UVHandle] = []
         while next != 0, next != Self.shutMark {
