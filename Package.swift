@@ -2,16 +2,18 @@
 
 import PackageDescription
 
-/// The language rules every Swift target of this package is held to.
-let strict: [SwiftSetting] = [
+/// The language rules of every Swift target, tests included.
+let rules: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
-    .strictMemorySafety(),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableExperimentalFeature("Lifetimes"),
 ]
+
+/// What is not a test also marks every unsafe expression.
+let strict = rules + [.strictMemorySafety()]
 
 let package = Package(
     name: "heddle",
@@ -22,5 +24,6 @@ let package = Package(
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
         .target(name: "Heddle", dependencies: ["CLibuv"], swiftSettings: strict),
         .executableTarget(name: "HeddleCommand", dependencies: ["Heddle"], swiftSettings: strict),
+        .testTarget(name: "HeddleTests", dependencies: ["Heddle"], swiftSettings: rules),
     ]
 )

@@ -1,0 +1,6 @@
+import Testing
+
+/// The parent of every suite. Descriptors and threads are counted for the whole process, so no two
+/// tests may run at once.
+@Suite(.serialized)
+enum HeddleTests {}
