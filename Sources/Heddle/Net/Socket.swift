@@ -52,7 +52,7 @@ struct Socket {
     }
 
     func listen(backlog: Int, on address: SocketAddress) throws {
-        guard Glibc.listen(descriptor, Int32(backlog)) == 0 else {
+        guard Glibc.listen(descriptor, Int32(clamping: backlog)) == 0 else {
             throw IOError(errno: errno, "listen on", on: "\(address)")
         }
     }

@@ -40,7 +40,7 @@ extension TCPConnection.Inbound {
             public mutating func next() async throws -> String? {
                 while true {
                     if let line = try takeLine() { return line }
-                    guard let bytes = try await connection.read() else { return takeLastLine() }
+                    guard let bytes = try await connection.read() else { return try takeLastLine() }
                     rest = bytes
                 }
             }
@@ -61,8 +61,9 @@ extension TCPConnection.Inbound {
                 return try text(of: begun)
             }
 
-            private mutating func takeLastLine() -> String? {
+            private mutating func takeLastLine() throws -> String? {
                 guard !begun.isEmpty else { return nil }
+                guard begun.count <= maximumBytes else { throw tooLong() }
                 defer { begun = [] }
                 return String(decoding: begun, as: UTF8.self)
             }

@@ -147,7 +147,14 @@
 
     @inline(never)
     private final func pauseIfFull() {
-        if machine.received(unread: unread.byteCount, highWater: Int(unreadHighWater)) == .pause { stopReading() }
+        guard machine.life == .open else {
+            // Nobody will take these. Reading goes on: it tells of a reset, and what is left in the kernel
+            // would make the close one.
+            unread.removeAll()
+            return
+        }
+        let limit = Int(unreadHighWater)
+        if machine.received(unread: unread.byteCount, highWater: limit) == .pause { stopReading() }
     }
 
     final override func didWrite(status: Int32) {
