@@ -63,5 +63,6 @@ public actor EventLoop {
 }
 
 extension EventLoop: CustomStringConvertible {
+    /// `EventLoop(` and its name `)`.
     public nonisolated var description: String { "EventLoop(\(name))" }
 }

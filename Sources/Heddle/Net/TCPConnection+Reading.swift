@@ -58,16 +58,22 @@ extension TCPConnection {
 
     /// The bytes of a connection as a sequence. Iterations take turns: what one leaves, the next gets.
     public struct Inbound: AsyncSequence, Sendable {
+        /// A piece as it came: from one byte to 64 KiB.
         public typealias Element = Bytes
         let connection: TCPConnection
 
+        /// Begins an iteration; nothing is read before its first ``Iterator/next()``.
         public func makeAsyncIterator() -> Iterator {
             Iterator(connection: connection)
         }
 
+        /// One pass over the input.
         public struct Iterator: AsyncIteratorProtocol {
             let connection: TCPConnection
 
+            /// The next piece; nil at the end of the input.
+            ///
+            /// - Throws: as ``TCPConnection/read()``; cancelling loses no byte.
             public mutating func next() async throws -> Bytes? {
                 let stream = connection.stream
                 guard stream.loop.isCurrent else { return try await connection.read() }
