@@ -2,16 +2,18 @@
 
 import PackageDescription
 
-/// The language rules every Swift target of this package is held to.
-let strict: [SwiftSetting] = [
+/// The language rules of every Swift target, tests included.
+let rules: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
-    .strictMemorySafety(),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableExperimentalFeature("Lifetimes"),
 ]
+
+/// What is not a test also marks every unsafe expression.
+let strict = rules + [.strictMemorySafety()]
 
 let package = Package(
     name: "heddle",
@@ -24,3 +26,21 @@ let package = Package(
         .executableTarget(name: "HeddleCommand", dependencies: ["Heddle"], swiftSettings: strict),
     ]
 )
+
+/// A program to copy from: a folder of Sources/Samples, which uses Heddle alone.
+func sample(_ name: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Heddle"], path: "Sources/Samples/\(name)", swiftSettings: rules)
+}
+
+let samples = [
+    "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
+]
+
+package.targets += samples.map(sample)
+package.targets += [
+    .testTarget(
+        name: "IntegrationTests",
+        dependencies: ["Heddle"] + samples.map { .target(name: $0) }, swiftSettings: rules),
+    .testTarget(name: "TidyTests", dependencies: [], swiftSettings: rules),
+]
