@@ -1,3 +1,4 @@
+/// The input of a connection as lines of text.
 extension TCPConnection.Inbound {
     /// The input as lines of text without their ends (LF, or CR LF). The last line may lack its end.
     /// Bytes that are not UTF-8 become U+FFFD.

@@ -1,3 +1,4 @@
+/// Reading from a connection, a piece at a time or as a sequence.
 extension TCPConnection {
     /// The next bytes that come, at least one; nil at the end of the input.
     ///
