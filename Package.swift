@@ -18,7 +18,7 @@ let strict = rules + [.strictMemorySafety()]
 let package = Package(
     name: "heddle",
     products: [
-        .library(name: "Heddle", targets: ["Heddle"]),
+        .library(name: "Heddle", targets: ["Heddle"])
     ],
     targets: [
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
@@ -44,3 +44,10 @@ package.targets += [
         dependencies: ["Heddle"] + samples.map { .target(name: $0) }, swiftSettings: rules),
     .testTarget(name: "TidyTests", dependencies: [], swiftSettings: rules),
 ]
+
+// Where .ci/run builds, warnings are errors; not for people who build with a newer compiler.
+if Context.environment["HEDDLE_WARNINGS_AS_ERRORS"] != nil {
+    for target in package.targets where target.type != .system {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}
