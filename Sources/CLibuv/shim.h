@@ -1,12 +1,13 @@
 // libuv as Swift sees it, with the few GNU extensions that Swift's Glibc module leaves out.
 // Only Sources/Heddle/UV imports this module.
 //
-// _GNU_SOURCE stays undefined: with it `fd_set` has other field names than in Swift's Glibc module, and a
-// file that sees both modules does not compile. So the extensions are declared here, as in their man
-// pages.
+// _GNU_SOURCE is not defined here: it would give fd_set another shape than in Swift's Glibc module,
+// and the first build of a fresh clone would fail on that.
 #pragma once
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 #include <uv.h>
 
 // accept4(2): the connection is non-blocking and closed on exec from its first moment.
@@ -21,14 +22,12 @@ static inline int heddle_name_thread(const char *name) {
     return pthread_setname_np(pthread_self(), name);
 }
 
-// sched_getaffinity(2) of the calling thread, as a mask of `bytes` bytes.
+// sched_getaffinity(2) of the calling thread, as a mask of `bytes` bytes; negative on failure.
 static inline int heddle_get_affinity(size_t bytes, void *mask) {
-    extern int sched_getaffinity(pid_t, size_t, void *);
-    return sched_getaffinity(0, bytes, mask);
+    return (int)syscall(SYS_sched_getaffinity, 0, bytes, mask);
 }
 
 // sched_setaffinity(2) of the calling thread.
 static inline int heddle_set_affinity(size_t bytes, const void *mask) {
-    extern int sched_setaffinity(pid_t, size_t, const void *);
-    return sched_setaffinity(0, bytes, mask);
+    return (int)syscall(SYS_sched_setaffinity, 0, bytes, mask);
 }

@@ -1,10 +1,13 @@
 /// Indices run from 0 to `count`, also in a slice: a slice is `Bytes` with its own zero.
 extension Bytes: RandomAccessCollection {
+    /// A slice is `Bytes` itself.
     public typealias SubSequence = Bytes
 
+    /// 0, also in a slice.
     @inlinable
     public var startIndex: Int { 0 }
 
+    /// The number of bytes.
     @inlinable
     public var endIndex: Int { count }
 
@@ -35,10 +38,12 @@ extension Bytes: RandomAccessCollection {
 }
 
 extension Bytes: Hashable {
+    /// Whether both have the same bytes, wherever those lie.
     public static func == (left: Bytes, right: Bytes) -> Bool {
         left.count == right.count && left.elementsEqual(right)
     }
 
+    /// Hashes the bytes.
     public func hash(into hasher: inout Hasher) {
         unsafe withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
     }
@@ -50,6 +55,7 @@ extension Bytes: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, CustomSt
         self.init(value)
     }
 
+    /// The bytes of the literal.
     public init(arrayLiteral elements: UInt8...) {
         self.init(elements)
     }

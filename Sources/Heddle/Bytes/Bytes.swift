@@ -1,9 +1,9 @@
+// Sendable: a slab's bytes are written before a slice covers them, and never while one does.
 /// An immutable, reference-counted slice of memory: what reads hand out and writes take.
 ///
 /// Copying and slicing cost a reference count, never a copy of the bytes. A value may be used on any
 /// thread. It keeps the whole block it lies in alive (up to 256 KiB, shared with its neighbours): to
 /// keep a few bytes for long, keep ``compacted()`` instead.
-// Sendable: a slab's bytes are written before a slice covers them, and never while one does.
 public struct Bytes: @unchecked Sendable {
     @usableFromInline let slab: Slab?
     @usableFromInline let start: UInt32

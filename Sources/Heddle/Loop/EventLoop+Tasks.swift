@@ -1,3 +1,4 @@
+/// How code gets onto a loop: as a task, as a call isolated to it, or posted.
 extension EventLoop {
     /// Starts a task whose code runs on this loop.
     ///

@@ -14,6 +14,7 @@ public actor EventLoop {
     init(core: LoopCore) {
         self.core = core
         executor = LoopSerialExecutor(core: core)
+        // This actor holds the executor, and whatever is isolated to it refers to the actor.
         unsafe core.serialExecutor = executor
     }
 
@@ -63,5 +64,6 @@ public actor EventLoop {
 }
 
 extension EventLoop: CustomStringConvertible {
+    /// `EventLoop(` and its name `)`.
     public nonisolated var description: String { "EventLoop(\(name))" }
 }

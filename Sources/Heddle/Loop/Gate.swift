@@ -7,6 +7,7 @@
 ///
 /// The job then runs as if nonisolated, which is where the code behind a wait wants to be: the switch
 /// back finds itself there already. `pass` does nothing and touches nothing, so it needs no isolation.
+// Unsafe: the loop holds the gate and its executor for as long as anything can park in it.
 actor Gate {
     private let executor: GateExecutor
 

@@ -5,6 +5,7 @@ internal import Glibc
 /// A heap `pthread_mutex_t`, not `Synchronization.Mutex`: ThreadSanitizer cannot see into the latter
 /// and reports races that are not there.
 // Sendable: pthread objects are made to be used from several threads; nothing else is stored.
+// Unsafe: both objects are allocated in `init`, never move, and live until `deinit`.
 @safe final class Lock: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>

@@ -9,6 +9,7 @@ public struct LoopClock: Clock {
     public struct Instant: InstantProtocol, Hashable {
         let nanoseconds: UInt64
 
+        /// The instant `duration` later, or earlier if that is negative; kept within what the clock can count.
         public func advanced(by duration: Duration) -> Instant {
             let distance = duration.clampedNanoseconds
             let (sum, overflow) = Int64(clamping: nanoseconds).addingReportingOverflow(distance)
@@ -16,10 +17,12 @@ public struct LoopClock: Clock {
             return Instant(nanoseconds: UInt64(max(0, sum)))
         }
 
+        /// The time from this instant to `other`; negative if that is earlier.
         public func duration(to other: Instant) -> Duration {
             .nanoseconds(Int64(clamping: other.nanoseconds) - Int64(clamping: nanoseconds))
         }
 
+        /// Whether the left instant is the earlier one.
         public static func < (left: Instant, right: Instant) -> Bool {
             left.nanoseconds < right.nanoseconds
         }
@@ -27,8 +30,10 @@ public struct LoopClock: Clock {
 
     let loop: EventLoop
 
+    /// The time now, asked of the system; ``EventLoop/now`` saves the call.
     public var now: Instant { Instant(nanoseconds: UVLoop.hrtimeNanoseconds) }
 
+    /// A millisecond: what the loop's timers count in.
     public var minimumResolution: Duration { .milliseconds(1) }
 
     /// Sleeps until `deadline`; a deadline that has passed returns at once.

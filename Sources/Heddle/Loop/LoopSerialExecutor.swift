@@ -3,6 +3,7 @@
 ///
 /// Not the same object as the task executor: a job must be run in the role it was enqueued in, and an
 /// object with both roles could not tell.
+// Unsafe: the event loop, which every actor on it refers to, holds its executor.
 final class LoopSerialExecutor: SerialExecutor {
     let core: LoopCore
 

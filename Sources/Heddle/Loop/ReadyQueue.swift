@@ -21,6 +21,8 @@ final class PostedWork {
 
 /// The items of one loop in the order they became ready: a ring that grows and never shrinks below
 /// what it needed. Used on the loop's thread.
+// Unsafe: the ring has `mask + 1` places, an index is masked before use, and the places from `head`
+// to `tail` are the initialized ones.
 @safe struct ReadyQueue: ~Copyable {
     private var ring: UnsafeMutablePointer<ReadyItem>
     private var mask: Int

@@ -3,15 +3,18 @@
 /// A consumer that is late skips the beats it missed and gets the next one on time. Each iteration
 /// over the sequence starts a beat of its own. Nothing runs between beats.
 public struct Ticks: AsyncSequence, Sendable {
+    /// The instant at which a beat was due, not that at which it was seen.
     public typealias Element = LoopClock.Instant
 
     let clock: LoopClock
     let interval: Duration
 
+    /// Begins a beat: the first comes one interval from now.
     public func makeAsyncIterator() -> Iterator {
         Iterator(clock: clock, interval: interval, next: clock.now.advanced(by: interval))
     }
 
+    /// One beat, as it goes on.
     public struct Iterator: AsyncIteratorProtocol {
         let clock: LoopClock
         let interval: Duration

@@ -8,6 +8,7 @@ enum WaitEnd {
 ///
 /// A task waits by `LoopCore.park`, which leaves the task's job here; waking makes the job ready. What
 /// ends the wait first decides; later ends change nothing.
+// Exclusivity: `job` is read and set by single statements.
 class Waiter {
     private final var job: UnownedJob?
     private(set) final var end = WaitEnd.pending

@@ -4,6 +4,7 @@
 public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// A name or an address without brackets.
     public let host: String
+    /// The port, from 0 to 65535.
     public let port: UInt16
 
     /// - Throws: ``IOError/Code/invalidArgument`` for an empty host or a port outside 0 to 65535.
@@ -34,6 +35,7 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         try self.init(host: String(host), port: Int(port))
     }
 
+    /// The text that ``init(_:)`` parses: `example.com:80`, `[::1]:80`.
     public var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }

@@ -41,6 +41,7 @@ enum NameLookup {
     private static func decode(_ found: [[UInt8]], for endpoint: Endpoint) throws -> [SocketAddress] {
         var addresses: [SocketAddress] = []
         for bytes in found {
+            // Read during the call, and checked against the length there.
             let address = unsafe bytes.withUnsafeBytes { unsafe SocketAddress(sockaddr: $0) }
             guard let address = address?.with(port: endpoint.port) else { continue }
             if !addresses.contains(address) { addresses.append(address) }

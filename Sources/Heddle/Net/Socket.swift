@@ -2,6 +2,7 @@ internal import Glibc
 
 /// A socket descriptor that is not a stream or listener yet, or belongs to a listener. Whoever holds
 /// it closes it or hands it on.
+// Unsafe: the system reads and writes what it is passed during the call only, within the length.
 struct Socket {
     let descriptor: Int32
 

@@ -1,6 +1,8 @@
 internal import Glibc
 
 /// Addresses as text, by the C library, which knows every form of RFC 4291.
+// Unsafe: the C library reads and writes what it is passed during the call only, within the length
+// given; an `in6_addr` has 16 bytes.
 extension SocketAddress.Host {
     init?(parsing text: String) {
         var v4 = in_addr()

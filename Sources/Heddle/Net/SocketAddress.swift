@@ -57,10 +57,12 @@ public struct SocketAddress: Hashable, Sendable {
         SocketAddress(host: .v4(0x7F00_0001), port: port)
     }
 
+    /// Whether it is an IPv4 address.
     public var isIPv4: Bool {
         if case .v4 = host { true } else { false }
     }
 
+    /// Whether it is an IPv6 address.
     public var isIPv6: Bool { !isIPv4 }
 
     /// The IPv6 zone: an interface's number, 0 for none.
@@ -77,6 +79,7 @@ public struct SocketAddress: Hashable, Sendable {
 }
 
 extension SocketAddress: CustomStringConvertible {
+    /// The text that ``init(_:)`` parses: `127.0.0.1:80`, `[::1]:80`.
     public var description: String {
         isIPv4 ? "\(ip):\(port)" : "[\(ip)]:\(port)"
     }

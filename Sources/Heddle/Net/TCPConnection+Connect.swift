@@ -1,3 +1,4 @@
+/// How connections come to be: by connecting, or from a descriptor that is connected already.
 extension TCPConnection {
     /// Connects to a host by name or address. A name's addresses are tried in turn.
     ///
@@ -122,6 +123,7 @@ extension TCPStream {
                 socket.close()
                 throw error
             }
+            // libuv copies the address during the call.
             try unsafe address.withSockaddr { pointer, _ throws(UVError) in
                 try unsafe connect(to: pointer)
             }

@@ -1,3 +1,4 @@
+/// The input of a connection as lines of text.
 extension TCPConnection.Inbound {
     /// The input as lines of text without their ends (LF, or CR LF). The last line may lack its end.
     /// Bytes that are not UTF-8 become U+FFFD.
@@ -15,14 +16,17 @@ extension TCPConnection.Inbound {
     /// The lines of a connection. What one iteration has begun to read the next one does not get: iterate
     /// once.
     public struct Lines: AsyncSequence, Sendable {
+        /// A line without its end.
         public typealias Element = String
         let connection: TCPConnection
         let maximumBytes: Int
 
+        /// Begins an iteration; nothing is read before its first ``Iterator/next()``.
         public func makeAsyncIterator() -> Iterator {
             Iterator(connection: connection, maximumBytes: maximumBytes)
         }
 
+        /// One pass over the input.
         public struct Iterator: AsyncIteratorProtocol {
             let connection: TCPConnection
             let maximumBytes: Int

@@ -1,3 +1,4 @@
+/// Reading from a connection, a piece at a time or as a sequence.
 extension TCPConnection {
     /// The next bytes that come, at least one; nil at the end of the input.
     ///
@@ -64,22 +65,28 @@ extension TCPConnection {
 
     /// The bytes of a connection as a sequence. Iterations take turns: what one leaves, the next gets.
     public struct Inbound: AsyncSequence, Sendable {
+        /// A piece as it came: from one byte to 64 KiB.
         public typealias Element = Bytes
         let connection: TCPConnection
 
+        /// Begins an iteration; nothing is read before its first ``Iterator/next()``.
         public func makeAsyncIterator() -> Iterator {
             Iterator(connection: connection)
         }
 
+        /// One pass over the input.
         public struct Iterator: AsyncIteratorProtocol {
             @usableFromInline let connection: TCPConnection
 
+            /// The next piece; nil at the end of the input.
+            ///
+            /// - Throws: as ``TCPConnection/read()``; cancelling loses no byte.
             @inlinable
             public mutating func next() async throws -> Bytes? {
                 try await connection.read()
             }
 
-            /// What a `for await` loop calls. It keeps the caller's isolation without being told of it,
+            /// What a `for await` loop calls: as ``next()``. It keeps the caller's isolation without being told of it,
             /// which spares each iteration a switch back to it.
             @inlinable
             public nonisolated(nonsending) mutating func next(

@@ -1,3 +1,4 @@
+/// Writing to a connection, and the ends of it.
 extension TCPConnection {
     /// Writes `bytes`, without copying them.
     ///

@@ -38,6 +38,7 @@ public final class TCPConnection: Sendable {
 }
 
 extension TCPConnection: CustomStringConvertible {
+    /// `TCPConnection(` and the peer's address `)`.
     public var description: String {
         "TCPConnection(\(stream.subject))"
     }

@@ -8,13 +8,16 @@ public struct TCPOptions: Sendable, Hashable {
     /// Whole seconds, at least one.
     public var keepAlive: Duration?
 
-    /// The kernel's buffers in bytes (SO_RCVBUF, SO_SNDBUF, which Linux doubles); nil lets it tune them.
+    /// The kernel's receive buffer in bytes (SO_RCVBUF, which Linux doubles); nil lets it tune it.
     public var receiveBufferBytes: Int?
+
+    /// The kernel's send buffer in bytes (SO_SNDBUF, which Linux doubles); nil lets it tune it.
     public var sendBufferBytes: Int?
 
     /// The bounds of the stream's own buffers.
     public var limits = StreamLimits()
 
+    /// The defaults, for changing what should differ.
     public init() {}
 
     func validate() throws {

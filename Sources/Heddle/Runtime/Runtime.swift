@@ -26,6 +26,7 @@ public final class Runtime: Sendable {
         /// How long a stop lets connections drain, unless told otherwise.
         public var drainTimeout: Duration = .seconds(10)
 
+        /// Options with a number of loops, and else the defaults.
         public init(threads: Int? = nil) {
             self.threads = threads
         }

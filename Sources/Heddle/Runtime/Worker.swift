@@ -15,6 +15,7 @@
 /// Everything here may be used from any thread. A worker that is dropped while it runs keeps running
 /// until its body ends or its loop's last user goes; stop it instead.
 public final class Worker: Sendable {
+    /// What a worker runs, as a task on its loop; the loop is passed to it.
     public typealias Body = @Sendable (EventLoop) async throws -> Void
 
     /// How long a stop waits for connections and the body, unless told otherwise.

@@ -10,6 +10,7 @@ public struct ListenOptions: Sendable, Hashable {
         case roundRobin = "round-robin"
     }
 
+    /// How connections are spread over the loops.
     public var balance = Balance.reusePort
 
     /// Connections the kernel holds ready before it turns new ones away; at most
@@ -25,6 +26,7 @@ public struct ListenOptions: Sendable, Hashable {
     /// How the accepted connections behave.
     public var connection = TCPOptions()
 
+    /// The defaults, for changing what should differ.
     public init() {}
 
     func validate() throws {

@@ -1,3 +1,4 @@
+/// Listening and serving over all loops of a runtime.
 extension Runtime {
     /// Listens on an address, over all loops. Clients wait until the server is served.
     ///

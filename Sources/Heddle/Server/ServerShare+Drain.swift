@@ -1,3 +1,4 @@
+/// How a share ends while its loop goes on: with patience, and then without.
 extension ServerShare {
     /// Stops listening and waits for the connections until `deadline`, then cancels them and waits
     /// until they have ended. On the loop.

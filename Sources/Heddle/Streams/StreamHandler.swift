@@ -26,8 +26,12 @@ public protocol StreamHandler: AnyObject {
 }
 
 extension StreamHandler {
+    /// Does nothing.
     public func opened(_ stream: SynchronousStream) throws {}
+    /// Closes the stream once everything written is sent.
     public func inputEnded(on stream: SynchronousStream) throws { stream.close() }
+    /// Does nothing.
     public func drained(_ stream: SynchronousStream) throws {}
+    /// Does nothing.
     public func closed(_ error: (any Error)?) {}
 }

@@ -13,6 +13,7 @@ public struct StreamLimits: Sendable, Hashable {
     /// How long a close waits for the peer to take what was written; then the connection is reset.
     public var closeTimeout: Duration = .seconds(30)
 
+    /// The defaults, for changing what should differ.
     public init() {}
 
     /// Throws unless the marks are in order.

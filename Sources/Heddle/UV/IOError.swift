@@ -65,6 +65,7 @@ public struct IOError: Error, Sendable {
 }
 
 extension IOError: CustomStringConvertible {
+    /// The whole error in one line, with the failures of each attempt behind it.
     public var description: String {
         let place = subject.map { " \($0)" } ?? ""
         let name = systemName.map { " (\($0))" } ?? ""
@@ -76,6 +77,7 @@ extension IOError: CustomStringConvertible {
 extension IOError {
     /// A kind of failure. New kinds may be added, so a `switch` needs a default.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The name of the kind, for example `connectionRefused`.
         public let description: String
 
         private init(_ name: String) {

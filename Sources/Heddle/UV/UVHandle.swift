@@ -7,6 +7,7 @@ internal import CLibuv
 /// loop keeps this object alive, so a callback always finds it.
 ///
 /// Everything here belongs to the loop's thread.
+// Exclusivity: the fields are read and set by single statements.
 @safe class UVHandle {
     enum Phase: UInt8 {
         case open, closing, closed

@@ -97,6 +97,7 @@ internal import CLibuv
     }
 
     /// Closed handles that a queue still refers to; the loop lets them go when the queue has run.
+    // Exclusivity: the list is changed here alone, and its closure looks at flags only.
     @safe @exclusivity(unchecked) private var awaitingTurn: [UVHandle] = []
 
     func keepUntilTurn(_ handle: UVHandle) {

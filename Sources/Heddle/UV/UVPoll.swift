@@ -1,6 +1,7 @@
 internal import CLibuv
 
 /// Readiness of a descriptor that somebody else owns, who must keep it open until this is closed.
+// Unsafe: the handle's memory has the type its libuv calls want, and finds this object in `data`.
 class UVPoll: UVHandle {
     init(loop: UVLoop, descriptor: Int32) throws(UVError) {
         try unsafe super.init(kind: .poll, type: UV_POLL, loop: loop) {

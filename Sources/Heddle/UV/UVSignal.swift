@@ -1,6 +1,7 @@
 internal import CLibuv
 
 /// A watcher of one signal. Owned by the loop; closed in the phase of a stop that closes timers.
+// Unsafe: the handle's memory has the type its libuv calls want, and finds this object in `data`.
 final class UVSignal: UVHandle {
     private let received: (Int32) -> Void
     private let closed: () -> Void

@@ -69,6 +69,7 @@ class UVStream: UVHandle {
     }
 
     final func stopReading() {
+        // `raw` refuses a closed handle.
         _ = unsafe uv_read_stop(raw(as: uv_stream_t.self))
     }
 

@@ -1,6 +1,7 @@
 internal import CLibuv
 
 /// One libuv timer: the alarm clock under a loop's timer queue. Owned by that queue's loop.
+// Unsafe: the handle's memory has the type its libuv calls want, and finds this object in `data`.
 final class UVTimer: UVHandle {
     private let fired: () -> Void
 

@@ -1,0 +1,98 @@
+import Heddle
+import Testing
+
+/// Every sample does what its first lines say. One after the other, since waiting for a process blocks.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct SamplesTests {
+    /// Connects to a sample on a loop of its own.
+    private func talk<T: Sendable>(
+        to sample: SampleProcess,
+        _ body: @escaping @Sendable (Endpoint, EventLoop) async throws -> T
+    ) async throws -> T {
+        let endpoint = try Endpoint(sample.listeningAddress())
+        return try await Runtime.run(.init(threads: 1)) { runtime in
+            let loop = runtime.nextLoop
+            return try await loop.task { try await body(endpoint, loop) }.value
+        }
+    }
+
+    @Test(arguments: ["TCPEcho", "TCPEchoHandler"])
+    func `the echo servers give back every byte`(name: String) async throws {
+        let sample = try SampleProcess(name, "127.0.0.1:0")
+        let message = Bytes((0..<100_000).map { UInt8(truncatingIfNeeded: $0 * 7) })
+        let answer = try await talk(to: sample) { endpoint, loop in
+            let connection = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await connection.write(message)
+            try await connection.shutdownWrite()
+            let answer = try await connection.read(exactly: message.count)
+            #expect(try await connection.read() == nil)
+            try await connection.close()
+            return answer
+        }
+        #expect(answer == message)
+        if name == "TCPEchoHandler" { #expect(try sample.line() == "closed after 100000 bytes") }
+    }
+
+    @Test func `members of the chat room hear the others`() async throws {
+        let sample = try SampleProcess("ChatRoom", "127.0.0.1:0")
+        try await talk(to: sample) { endpoint, loop in
+            let ann = try await TCPConnection.connect(to: endpoint, on: loop)
+            var annHears = ann.inbound.lines.makeAsyncIterator()
+            try await ann.write("ann\n")
+            #expect(try await annHears.next() == "* ann came, 1 here")
+
+            let second = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await second.write("ann\n")
+            var secondHears = second.inbound.lines.makeAsyncIterator()
+            #expect(try await secondHears.next() == "* ann is here already")
+            #expect(try await secondHears.next() == nil)
+
+            let bob = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await bob.write("bob\nhello\n")
+            #expect(try await annHears.next() == "* bob came, 2 here")
+            #expect(try await annHears.next() == "bob: hello")
+            try await bob.close()
+            #expect(try await annHears.next() == "* bob left, 1 here")
+        }
+    }
+
+    @Test func `the time server answers each command`() async throws {
+        let sample = try SampleProcess("TimeServer", "127.0.0.1:0")
+        let answers = try await talk(to: sample) { endpoint, loop in
+            let connection = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await connection.write("time\nuptime\nbeat 2\nbeat 0\nquit\ntime\n")
+            var answers: [String] = []
+            for try await answer in connection.inbound.lines { answers.append(answer) }
+            return answers
+        }
+        #expect(answers.count == 5)
+        let isTime = { (text: String) in text.count == 8 && text.split(separator: ":").count == 3 }
+        #expect(answers.count > 4 && [0, 2, 3].allSatisfy { isTime(answers[$0]) })
+        #expect(answers.dropFirst().first?.hasSuffix(" s") == true)
+        #expect(answers.last == "? time, uptime, beat 1...100, quit")
+    }
+
+    @Test func `the client prints what the server answers`() throws {
+        let server = try SampleProcess("TimeServer", "127.0.0.1:0")
+        let client = try SampleProcess("Client", try server.listeningAddress(), "beat 2", "what")
+        let lines = try client.remainingLines()
+        #expect(lines.count == 3)
+        #expect(lines.last == "? time, uptime, beat 1...100, quit")
+        #expect(client.exitStatus() == 0)
+    }
+
+    @Test func `the client names an address it cannot reach`() throws {
+        let client = try SampleProcess("Client", "127.0.0.1:1")
+        let refused = "connect to 127.0.0.1:1: connection refused (ECONNREFUSED)"
+        #expect(try client.remainingLines() == [refused])
+        #expect(client.exitStatus() == 1)
+    }
+
+    @Test func `the background worker's failure reaches who waits and who stops it later`() throws {
+        let sample = try SampleProcess("BackgroundWorker")
+        let readings = (1...3).map { "reading \($0) on sensor" }
+        let ends = ["waited", "stopped"].map { "\($0): sensor lost after 3 readings" }
+        #expect(try sample.remainingLines() == readings + ends)
+        #expect(sample.exitStatus() == 0)
+    }
+}

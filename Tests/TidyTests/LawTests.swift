@@ -1,0 +1,64 @@
+import Testing
+
+/// Laws of the architecture that can be seen in the text of the sources.
+struct LawTests {
+    private func expectNone(
+        of pattern: some RegexComponent, in files: [SourceFile], _ reason: String
+    ) {
+        for file in files {
+            for line in file.lines(matching: pattern) {
+                Issue.record("\(file.place(line)): \(reason)")
+            }
+        }
+    }
+
+    @Test func `nothing in Heddle uses Foundation's or Dispatch's threads`() throws {
+        expectNone(
+            of: /\b(Thread|DispatchQueue|DispatchSemaphore|DispatchGroup|OperationQueue)\b/,
+            in: try Repository.swiftFiles(under: "Sources/Heddle"),
+            "a thread or queue of another library")
+    }
+
+    @Test func `one file makes threads`() throws {
+        let files = try Repository.swiftFiles(under: "Sources")
+            .filter { !$0.lines(matching: /\bpthread_create\b/).isEmpty }
+        #expect(files.map(\.path) == ["Sources/Heddle/Runtime/LoopThread.swift"])
+    }
+
+    @Test func `Heddle has no mutable state outside objects`() throws {
+        for file in try Repository.swiftFiles(under: "Sources/Heddle") {
+            let depths = file.depths
+            for line in file.lines(matching: /\b(static|class)\s+var\b|^(\w+\s+)*var\b/) {
+                let isStatic = file.code[line].firstMatch(of: /\b(static|class)\s+var\b/) != nil
+                // A computed property opens its brace without an initial value before it.
+                let isComputed = file.code[line].firstMatch(of: /\bvar\s+[^=]*\{/) != nil
+                guard isStatic || depths[line] == 0, !isComputed else { continue }
+                Issue.record("\(file.place(line)): static or global mutable state")
+            }
+        }
+    }
+
+    @Test func `Heddle has no thread-local or task-local storage`() throws {
+        expectNone(
+            of: /\b(pthread_(key_create|[gs]etspecific)|TaskLocal)\b/,
+            in: try Repository.swiftFiles(under: "Sources/Heddle"), "storage of a thread or task")
+    }
+
+    @Test func `nothing uses libuv's default loop or hooks the Swift runtime`() throws {
+        expectNone(
+            of: /\b(uv_default_loop|swift_task_enqueue\w*_hook|_swift_task_enqueue\w*)\b/,
+            in: try Repository.swiftFiles(under: "Sources"), "a process-wide loop or hook")
+    }
+
+    @Test func `no test sleeps to wait for something`() throws {
+        for file in try Repository.swiftFiles(under: "Tests") {
+            for line in file.lines(matching: /\b(Task|Thread)\.sleep\b|\b[un]?(nano)?sleep\(/) {
+                // Sleeping on a loop's clock is what some tests are about.
+                let isLoopClock =
+                    file.code[line].firstMatch(of: /\bclock\b[^\n]*\.sleep\(|clock: \w*\.?clock\b/)
+                    != nil
+                #expect(isLoopClock, "\(file.place(line)): sleeps")
+            }
+        }
+    }
+}
