@@ -3,10 +3,21 @@
 struct ByteQueue {
     private var first = Bytes()
     private var rest: [Bytes] = []
-    private var restStart = 0
+    // Half-words: every connection has two of these queues, which hold a mark of at most 1 GiB and one
+    // write of less than 2 GiB.
+    private var restStart32: UInt32 = 0
+    private var byteCount32: UInt32 = 0
+
+    private var restStart: Int {
+        @inline(__always) get { Int(restStart32) }
+        @inline(__always) set { restStart32 = UInt32(truncatingIfNeeded: newValue) }
+    }
 
     /// The bytes in all slices together.
-    private(set) var byteCount = 0
+    private(set) var byteCount: Int {
+        @inline(__always) get { Int(byteCount32) }
+        @inline(__always) set { byteCount32 = UInt32(truncatingIfNeeded: newValue) }
+    }
 
     @inline(__always)
     var isEmpty: Bool { byteCount == 0 }

@@ -23,7 +23,7 @@ public struct Bytes: @unchecked Sendable {
 
     /// A copy of `bytes`, in memory of its own.
     public init(copying bytes: RawSpan) {
-        precondition(bytes.byteCount <= Int(UInt32.max), "Bytes holds less than 4 GiB")
+        precondition(bytes.byteCount <= Int(Int32.max), "Bytes holds less than 2 GiB")
         guard bytes.byteCount > 0 else {
             self.init()
             return
@@ -58,7 +58,7 @@ public struct Bytes: @unchecked Sendable {
             return
         }
         let count = pieces.reduce(0) { $0 + $1.count }
-        precondition(count <= Int(UInt32.max), "Bytes holds less than 4 GiB")
+        precondition(count <= Int(Int32.max), "Bytes holds less than 2 GiB")
         let slab = Slab.make(capacity: Swift.max(1, count))
         var used = 0
         for piece in pieces where piece.count > 0 {

@@ -11,11 +11,10 @@ enum WaitEnd {
 // Exclusivity: `job` is read and set by single statements.
 class Waiter {
     private final var job: UnownedJob?
-    private(set) final var end = WaitEnd.pending
-
     /// The only task that may park here, 0 for any. Another is sent on at once, with a mark.
     final var expectedTask: UInt = 0
     final var wasStranger = false
+    private(set) final var end = WaitEnd.pending
 
     /// Ends the wait, if nothing has yet; whether this did.
     @discardableResult

@@ -134,10 +134,10 @@ extension TCPStream {
 
     fileprivate func waitConnected(until deadline: UInt64, timeout: Duration) async throws {
         let alarm = WaitTimer(core: loop)
-        connector = alarm.waiter
+        makeWaits().connector = alarm.waiter
         loop.schedule(alarm, at: deadline)
         defer {
-            connector = nil
+            waits?.connector = nil
             loop.cancel(alarm)
         }
         try await loop.waitOrThrow(for: alarm.waiter, "connect to \(subject)")
@@ -158,7 +158,7 @@ extension TCPStream {
         reset()
         while phase != .closed {
             let waiter = Waiter()
-            closers.append(waiter)
+            makeWaits().closers.append(waiter)
             await loop.park(waiter)
         }
     }

@@ -1,7 +1,7 @@
 /// One loop's share of a server: its acceptor, if it has one, and the connections the loop owns. Used on
 /// the loop's thread.
 // Sendable: references cross threads, but every use is on the loop's thread.
-final class ServerShare: @unchecked Sendable {
+final class ServerShare: StreamOwner, @unchecked Sendable {
     /// What becomes of an accepted connection.
     enum Service {
         case tasks(TCPServer.Handler)
@@ -124,55 +124,58 @@ final class ServerShare: @unchecked Sendable {
     }
 
     private func begin(_ stream: TCPStream, _ service: Service) {
-        stream.ownerSlot = connections.count
+        stream.ownerSlot = Int32(connections.count)
         connections.append(stream)
         stream.owner = self
         reports.connectionOpened()
         if connections.count >= options.maximumConnectionsPerLoop { acceptor?.pause() }
         switch service {
-        case .tasks(let handler):
-            let connection = TCPConnection(stream: stream)
-            stream.ownerTask = Task(executorPreference: core) {
-                await self.run(handler, on: connection)
-            }
+        case .tasks:
+            stream.ownerTask = Task(executorPreference: core) { await stream.owner?.serve(stream) }
         case .handlers(let make):
-            stream.handling = StreamHandling(handler: make(), core: stream)
-            core.queues.giveTurn(to: stream)
+            stream.setHandler(make())
         }
     }
 
     /// One connection's task: the handler, and then the close.
-    private func run(_ handler: TCPServer.Handler, on connection: TCPConnection) async {
-        let stream = connection.stream
+    ///
+    /// Nobody but this share can cancel it from outside, and then `cancelRemaining` tells the stream
+    /// itself. So it needs no cancellation handler, which would cost each connection 300 bytes.
+    override func serve(_ stream: StreamCore) async {
+        guard let stream = stream as? TCPStream, case .tasks(let handler) = service else { return }
+        let connection = TCPConnection(stream: stream)
         stream.beginScope()
-        await withTaskCancellationHandler {
-            do {
-                try await handler(connection)
-            } catch {
-                if !(error is CancellationError) { reports.report(error, on: stream.remoteAddress) }
-            }
-            do {
-                try await connection.close()
-            } catch {
-                reports.report(error, on: stream.remoteAddress)
-            }
-        } onCancel: {
-            core.post { stream.cancelScope() }
+        do {
+            try await handler(connection)
+        } catch {
+            if !(error is CancellationError) { reports.report(error, on: stream.remoteAddress) }
+        }
+        do {
+            try await connection.close()
+        } catch {
+            reports.report(error, on: stream.remoteAddress)
         }
         stream.endScope()
         if core.isCurrent { finish(stream) }
     }
 
+    /// A connection served by a handler ends with its stream, one served by a task with the task.
+    override func streamDidClose(_ stream: StreamCore) {
+        guard let stream = stream as? TCPStream, stream.ownerTask == nil else { return }
+        if let error = stream.handlerError { reports.report(error, on: stream.remoteAddress) }
+        finish(stream)
+    }
+
     /// The connection is closed and nobody runs for it any more.
     private func finish(_ stream: TCPStream) {
         stream.ownerTask = nil
-        let slot = stream.ownerSlot
+        let slot = Int(stream.ownerSlot)
         guard slot >= 0 else { return }
         stream.ownerSlot = -1
         let last = connections.removeLast()
         if last !== stream {
             connections[slot] = last
-            last.ownerSlot = slot
+            last.ownerSlot = Int32(slot)
         }
         reports.connectionClosed(sent: stream.sentTotal)
         if connections.count == options.maximumConnectionsPerLoop - 1, !isDraining {
@@ -204,15 +207,6 @@ extension ServerShare: AcceptorClient {
     }
 }
 
-extension ServerShare: StreamOwner {
-    /// A connection served by a handler ends with its stream, one served by a task with the task.
-    func streamDidClose(_ stream: StreamCore) {
-        guard let stream = stream as? TCPStream, stream.ownerTask == nil else { return }
-        if let error = stream.handling?.thrown { reports.report(error, on: stream.remoteAddress) }
-        finish(stream)
-    }
-}
-
 extension ServerShare: LoopMember {
     var isIdle: Bool { connections.isEmpty }
 
@@ -227,7 +221,12 @@ extension ServerShare: LoopMember {
 
     func cancelRemaining() {
         for stream in connections {
-            if let task = stream.ownerTask { task.cancel() } else { stream.beginClose() }
+            if let task = stream.ownerTask {
+                task.cancel()
+                stream.cancelScope()
+            } else {
+                stream.beginClose()
+            }
         }
     }
 

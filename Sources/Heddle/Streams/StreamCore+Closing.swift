@@ -30,9 +30,10 @@ extension StreamCore {
         beginClose()
         while phase != .closed {
             let waiter = Waiter()
-            closers.append(waiter)
+            let waits = makeWaits()
+            waits.closers.append(waiter)
             await loop.waitOnce(for: waiter)
-            closers.removeAll { $0 === waiter }
+            waits.closers.removeAll { $0 === waiter }
             if waiter.end == .cancelled || isScopeCancelled { reset() }
         }
         if hasUnreportedLoss, let failure {
@@ -49,7 +50,7 @@ extension StreamCore {
             close()
         case .whenSent:
             let deadline = CloseDeadline(stream: self)
-            closeDeadline = deadline
+            makeWaits().closeDeadline = deadline
             let patience = UInt64(settings.limits.closeTimeout.clampedNanoseconds)
             loop.schedule(deadline, at: UVLoop.hrtimeNanoseconds &+ patience)
             send()
@@ -95,9 +96,8 @@ extension StreamCore {
     /// Has every waiter look at the state again.
     private final func wakeEverybody() {
         wakeReader()
-        for writer in writers { writer.wake(on: queues) }
-        for flusher in flushers { flusher.wake(on: queues) }
-        if handling != nil { queues.giveTurn(to: self) }
+        waits?.wakeWriters(on: queues)
+        if hasHandler { queues.giveTurn(to: self) }
     }
 }
 

@@ -9,6 +9,8 @@ extension StreamCore {
             if !unread.isEmpty, machine.life == .open { return take(upTo: limit) }
             if machine.readSide != .open || machine.life != .open { return try endOfInput() }
             if hasScope {
+                // Nothing tells the stream when the scope's task cancels itself: see `ServerShare.run`.
+                if Task.isCancelled { throw CancellationError() }
                 unsafe reader = Unmanaged.passUnretained(usualReader)
                 await loop.park(usualReader)
                 reader = nil
@@ -90,8 +92,7 @@ extension StreamCore {
     final func cancelScope() {
         isScopeCancelled = true
         wakeReader()
-        for writer in writers { writer.wake(on: queues) }
-        for flusher in flushers { flusher.wake(on: queues) }
+        waits?.wakeWriters(on: queues)
     }
 
     /// Whether the current task is the scope's.

@@ -86,7 +86,7 @@ extension StreamCore {
         inFlight = 0
         guard phase == .open, machine.writeSide != .failed else {
             unsent.removeAll()
-            if handling != nil { queues.giveTurn(to: self) }
+            if hasHandler { queues.giveTurn(to: self) }
             return
         }
         guard status >= 0 else {
@@ -102,16 +102,22 @@ extension StreamCore {
     @inline(__always)
     final func didSend(_ count: Int) {
         sentTotal &+= UInt64(count)
-        if !writers.isEmpty || !flushers.isEmpty { wakeSatisfied() }
-        if let handling, handling.wantsTurnAfterSending { queues.giveTurn(to: self) }
+        if waits != nil { wakeSatisfied() }
+        if hasHandler, wantsTurnAfterSending { queues.giveTurn(to: self) }
         if unsent.isEmpty, machine.writeSide != .open || machine.life != .open { finishSending() }
     }
 
+    @inline(never)
     private final func wakeSatisfied() {
-        if unsent.byteCount <= settings.limits.unsentLowWater {
-            for writer in writers { writer.wake(on: queues) }
-        }
-        for flusher in flushers where flusher.target <= sentTotal { flusher.wake(on: queues) }
+        waits?.sent(
+            sentTotal, unsent: unsent.byteCount, lowWater: settings.limits.unsentLowWater, on: queues)
+    }
+
+    /// Whether the handler waits for the unsent bytes to become fewer.
+    @inline(__always)
+    private final var wantsTurnAfterSending: Bool {
+        // Held by the stream.
+        unsafe handling.unsafelyUnwrapped._withUnsafeGuaranteedRef { $0.wantsTurnAfterSending }
     }
 
     private final func finishSending() {
@@ -132,8 +138,9 @@ extension StreamCore {
             guard machine.canWrite else { throw writeError("write to") }
             if unsent.byteCount < Int(unsentHighWater) { return }
             let waiter = Waiter()
-            writers.append(waiter)
-            defer { writers.removeAll { $0 === waiter } }
+            let waits = makeWaits()
+            waits.writers.append(waiter)
+            defer { waits.writers.removeAll { $0 === waiter } }
             try await waitInScope(waiter)
         }
     }
@@ -147,8 +154,9 @@ extension StreamCore {
             if machine.writeSide == .failed || machine.life == .closing || machine.life == .closed {
                 throw writeError("flush")
             }
-            flushers.append(waiter)
-            defer { flushers.removeAll { $0 === waiter } }
+            let waits = makeWaits()
+            waits.flushers.append(waiter)
+            defer { waits.flushers.removeAll { $0 === waiter } }
             try await waitInScope(waiter)
         }
     }
@@ -156,6 +164,7 @@ extension StreamCore {
     /// One wait, which ends early when the task is cancelled: by the scope's handler or by its own.
     private final func waitInScope(_ waiter: Waiter) async throws {
         if isInScope {
+            try Task.checkCancellation()
             await loop.park(waiter)
         } else {
             await loop.waitOnce(for: waiter)
@@ -172,14 +181,5 @@ extension StreamCore {
                 .closed, operation, on: subject, reason: "this side's output was shut down")
         }
         return closedError(operation)
-    }
-}
-
-/// A task that waits until `target` bytes in all have been sent.
-final class FlushWaiter: Waiter {
-    let target: UInt64
-
-    init(target: UInt64) {
-        self.target = target
     }
 }

@@ -5,15 +5,29 @@
 /// loop's thread, in the files named `StreamCore+…` too.
 // Sendable: references cross threads, but every use is on the loop's thread.
 @safe class StreamCore: UVStream, @unchecked Sendable {
+    // The small fields first: see `UVHandle`.
+    // From the settings, at hand for every read and write.
+    final let unreadHighWater: Int32
+    final let unsentHighWater: Int32
+    @safe @exclusivity(unchecked) final var machine = StreamMachine()
+    /// Whether bytes that were taken could not be sent, and nobody has been told.
+    final var hasUnreportedLoss = false
+    /// Whether a task's cancellation reaches this stream by `cancelScope`, so that its operations need
+    /// no handlers of their own; which task that is, the usual reader's waiter knows.
+    @safe @exclusivity(unchecked) final var hasScope = false
+    @safe @exclusivity(unchecked) final var isScopeCancelled = false
+    /// Whether the handler is having its turn, in which its small writes are gathered.
+    @safe @exclusivity(unchecked) final var isGathering = false
+    /// Whether the handler has been told everything.
+    final var isHandlingOver = false
+    /// The place in the owner's list.
+    final var ownerSlot: Int32 = -1
+
     final let loop: LoopCore
     // Copies of the loop's references, which cost nothing to use; the loop is held above.
     final let queues: TurnQueues
     final let pool: BufferPool
     final let settings: StreamSettings
-    // From the settings, at hand for every read and write.
-    final let unreadHighWater: Int32
-    final let unsentHighWater: Int32
-    @safe @exclusivity(unchecked) final var machine = StreamMachine()
 
     /// Received and not yet taken by anybody.
     @safe @exclusivity(unchecked) final var unread = ByteQueue()
@@ -24,39 +38,23 @@
     @safe @exclusivity(unchecked) final var sentTotal: UInt64 = 0
     /// Why the connection broke, if it did.
     @safe @exclusivity(unchecked) final var failure: IOError?
-    /// Whether bytes that were taken could not be sent, and nobody has been told.
-    final var hasUnreportedLoss = false
 
     /// Who waits for bytes now: the usual reader, or one of its own for a task outside the scope.
     // Held by the frame of the task that waits, and `usualReader` by the stream.
     @safe @exclusivity(unchecked) final var reader: Unmanaged<Waiter>?
     final let usualReader = Waiter()
-    @safe @exclusivity(unchecked) final var writers: [Waiter] = []
-    @safe @exclusivity(unchecked) final var flushers: [FlushWaiter] = []
-    final var closers: [Waiter] = []
-    final var connector: Waiter?
-    final var closeDeadline: CloseDeadline?
+    /// Everybody else who waits; nil for the many streams nobody else ever waits for.
+    @safe @exclusivity(unchecked) final var waits: StreamWaits?
 
-    /// Whether a task's cancellation reaches this stream by `cancelScope`, so that its operations need
-    /// no handlers of their own; which task that is, the usual reader's waiter knows.
-    @safe @exclusivity(unchecked) final var hasScope = false
-    @safe @exclusivity(unchecked) final var isScopeCancelled = false
+    /// The synchronous face, if the stream has that one: a reference of the stream's own, given back in
+    /// its last turn. Not counted for each turn.
+    @safe @exclusivity(unchecked) final var handling: Unmanaged<StreamHandling>?
 
-    /// The synchronous face, if the stream has that one.
-    @safe @exclusivity(unchecked) final var handling: StreamHandling? {
-        didSet { unsafe handlingReference = handling.map { unsafe Unmanaged.passUnretained($0) } }
-    }
-    // The same without a reference count for each turn; `handling` holds it.
-    @safe @exclusivity(unchecked) private final var handlingReference: Unmanaged<StreamHandling>?
-    private final var isHandlingReleased = false
+    @inline(__always)
+    final var hasHandler: Bool { unsafe handling != nil }
 
-    /// Whether the handler is having its turn, in which its small writes are gathered.
-    @safe @exclusivity(unchecked) final var isGathering = false
-
-    /// Told when the stream has closed. Set by the server that owns it, with its place in the server's
-    /// list and the task that serves it.
-    final var owner: (any StreamOwner)?
-    final var ownerSlot = -1
+    /// Told when the stream has closed, and the task that serves the stream. Set by the server.
+    final var owner: StreamOwner?
     final var ownerTask: Task<Void, Never>?
 
     init(tcpOn loop: LoopCore, settings: StreamSettings) throws(UVError) {
@@ -80,10 +78,10 @@
     }
 
     final override func didRead(count: Int) {
-        if handlingReference != nil {
+        if hasHandler {
             unread.append(pool.take(count))
             queues.giveTurn(to: self)
-        } else if let reader = unsafe reader {
+        } else if let reader {
             unread.append(pool.take(count))
             unsafe reader._withUnsafeGuaranteedRef { $0.wake(on: queues) }
         } else {
@@ -105,7 +103,7 @@
         if status < 0, phase == .open {
             failure = IOError(nil, "connect to", on: subject, UVError(status: status))
         }
-        connector?.finish(.fired, on: loop)
+        waits?.connector?.finish(.fired, on: loop)
     }
 
     final override func streamDidClose() {
@@ -113,11 +111,8 @@
         loop.streamDidClose()
         unread.removeAll()
         unsent.removeAll()
-        if let closeDeadline { loop.cancel(closeDeadline) }
-        connector?.finish(.fired, on: loop)
-        for closer in closers { closer.finish(.fired, on: loop) }
-        closers = []
-        if handling != nil { queues.giveTurn(to: self) }
+        waits?.finishAll(on: loop)
+        if hasHandler { queues.giveTurn(to: self) }
         owner?.streamDidClose(self)
         owner = nil
     }
@@ -132,7 +127,7 @@
 
     @inline(__always)
     private final func becameReadable() {
-        if handling != nil {
+        if hasHandler {
             queues.giveTurn(to: self)
         } else {
             wakeReader()
@@ -141,7 +136,7 @@
 
     @inline(__always)
     final func wakeReader() {
-        guard let reader = unsafe reader else { return }
+        guard let reader else { return }
         unsafe reader._withUnsafeGuaranteedRef { $0.wake(on: queues) }
     }
 
@@ -170,19 +165,29 @@
         endBecauseLoopStops()
     }
 
-    /// The handler has been told everything: it may go when its turn is over.
-    final func releaseHandling() {
-        isHandlingReleased = true
-        handlingReference = nil
-    }
-
     // MARK: Turns
 
+    /// Gives the stream its synchronous face.
+    final func setHandler(_ handler: any StreamHandler) {
+        unsafe handling = Unmanaged.passRetained(StreamHandling(handler: handler, core: self))
+        queues.giveTurn(to: self)
+    }
+
     final override func takeTurn() {
-        // Held by the stream until its last turn, which lets it go in `releaseHandling`.
-        guard let handling = handlingReference else { return }
+        guard let handling else { return }
+        // Held by the stream until the line below.
         unsafe handling._withUnsafeGuaranteedRef { $0.deliver(for: self) }
-        if isHandlingReleased { self.handling = nil }
+        if isHandlingOver { releaseHandling() }
+    }
+
+    /// What the handler threw, if it has.
+    final var handlerError: (any Error)? {
+        unsafe handling?.takeUnretainedValue().thrown
+    }
+
+    private final func releaseHandling() {
+        unsafe handling?.release()
+        handling = nil
     }
 
     final override func flushCorked() {
@@ -208,6 +213,9 @@ final class StreamSettings: Sendable {
 }
 
 /// Owns streams and is told on the loop when one has closed.
-protocol StreamOwner: AnyObject {
-    func streamDidClose(_ stream: StreamCore)
+class StreamOwner {
+    func streamDidClose(_ stream: StreamCore) {}
+
+    /// Serves the stream, in a task that captures nothing but the stream: a connection is counted in bytes.
+    func serve(_ stream: StreamCore) async {}
 }

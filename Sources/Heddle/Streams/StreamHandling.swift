@@ -88,7 +88,7 @@ final class StreamHandling {
         if core.machine.life == .closed, !isClosedDelivered {
             isClosedDelivered = true
             handler.closed(thrown ?? core.failure)
-            core.releaseHandling()
+            core.isHandlingOver = true
         }
     }
 

@@ -16,15 +16,18 @@ public struct StreamLimits: Sendable, Hashable {
     /// The defaults, for changing what should differ.
     public init() {}
 
+    private static let largestMark = 1 << 30
+
     /// Throws unless the marks are in order.
     func validate() throws {
         let marks = "unread \(unreadHighWater), unsent \(unsentHighWater), low \(unsentLowWater)"
         guard unreadHighWater > 0, unsentHighWater > 0, unsentLowWater >= 0,
-            unsentHighWater > unsentLowWater, closeTimeout > .zero
+            unsentHighWater > unsentLowWater, closeTimeout > .zero,
+            max(unreadHighWater, unsentHighWater) <= Self.largestMark
         else {
             throw IOError(
                 .invalidArgument, "set stream limits", on: marks,
-                reason: "limits must be more than zero and the low mark below the high one")
+                reason: "limits must be more than zero, marks at most 1 GiB, and the low mark below the high one")
         }
     }
 }

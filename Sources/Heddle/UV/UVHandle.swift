@@ -13,18 +13,20 @@ internal import CLibuv
         case open, closing, closed
     }
 
-    final let kind: UVHandleKind
     final let uvLoop: UVLoop
-    @safe @exclusivity(unchecked) private(set) final var phase = Phase.open
-
-    /// Set while the loop's ready queue or its corked list refers to this object: see `finishClose`.
-    @safe @exclusivity(unchecked) final var isAwaitingTurn = false
-    @safe @exclusivity(unchecked) final var isCorked = false
-    /// The next in the stack of dropped handles, which alone uses it.
-    final var nextDropped: UInt = 0
 
     /// libuv's memory: valid until the close callback, which is when `phase` becomes `closed`.
     private final let memory: UnsafeMutableRawPointer
+    /// The next in the stack of dropped handles, which alone uses it.
+    final var nextDropped: UInt = 0
+
+    // The small fields last, so that those of a subclass lie right behind them: a connection is counted
+    // in bytes.
+    final let kind: UVHandleKind
+    @safe @exclusivity(unchecked) private(set) final var phase = Phase.open
+    /// Set while the loop's ready queue or its corked list refers to this object: see `finishClose`.
+    @safe @exclusivity(unchecked) final var isAwaitingTurn = false
+    @safe @exclusivity(unchecked) final var isCorked = false
 
     /// Allocates libuv's memory for this kind and registers it with the loop.
     ///

@@ -1,5 +1,5 @@
 /// The kinds of handle a loop can own; live handles are counted per kind.
-enum UVHandleKind: Int, CaseIterable, Sendable {
+enum UVHandleKind: UInt8, CaseIterable, Sendable {
     case async, prepare, check, idle, timer, poll, signal, tcp
 
     /// Whether the loop owns exactly one for its own working, closed last of all.

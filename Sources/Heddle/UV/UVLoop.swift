@@ -78,7 +78,7 @@ internal import CLibuv
 
     /// How many handles of a kind are not closed yet.
     func liveCount(_ kind: UVHandleKind) -> Int {
-        liveHandles[kind.rawValue]
+        liveHandles[Int(kind.rawValue)]
     }
 
     /// The live handles by kind, in words, for reports: `tcp: 2, poll: 1`.
@@ -112,10 +112,10 @@ internal import CLibuv
     }
 
     func handleOpened(_ kind: UVHandleKind) {
-        liveHandles[kind.rawValue] += 1
+        liveHandles[Int(kind.rawValue)] += 1
     }
 
     func handleClosed(_ kind: UVHandleKind) {
-        liveHandles[kind.rawValue] -= 1
+        liveHandles[Int(kind.rawValue)] -= 1
     }
 }
