@@ -4,13 +4,15 @@ internal import Synchronization
 ///
 /// The first item of an empty queue rings the bell; those that follow find it rung. Once shut, the
 /// queue takes nothing more and says so, which tells the poster where else to go.
-// Sendable: `items`, `isShut` are guarded by `lock`; the loop's thread alone uses `spare`.
+// Sendable: `items`, `isShut` are guarded by `lock`; the loop's thread alone uses what is taken.
 final class Inbox: @unchecked Sendable {
     let bell = Doorbell()
     private let lock = Lock()
     private var items: [ReadyItem] = []
     private var isShut = false
-    private var spare: [ReadyItem] = []
+    /// What the loop has taken out and not handed on yet, from `nextTaken` on.
+    private var taken: [ReadyItem] = []
+    private var nextTaken = 0
 
     /// Whether mail waits: a hint that saves the loop the lock when it has none.
     private let hasMail = Atomic<Bool>(false)
@@ -37,13 +39,23 @@ final class Inbox: @unchecked Sendable {
         hasMail.load(ordering: .relaxed)
     }
 
-    /// On the loop: moves everything posted so far behind what is ready.
-    func take(into ready: TurnQueues) {
-        hasMail.store(false, ordering: .relaxed)
-        lock.withLock { swap(&items, &spare) }
-        for item in spare { ready.append(item) }
-        // Keep the memory of usual loads, give back that of a burst.
-        spare.removeAll(keepingCapacity: spare.count <= 1024)
+    /// On the loop: moves what was posted so far behind what is ready, at most `limit` items. Posters
+    /// who are faster than the loop so do not bury what its timers and input made ready.
+    func take(_ limit: Int, into ready: TurnQueues) {
+        if taken.isEmpty {
+            hasMail.store(false, ordering: .relaxed)
+            lock.withLock { swap(&items, &taken) }
+        }
+        let end = nextTaken + min(limit, taken.count - nextTaken)
+        for index in nextTaken..<end { ready.append(taken[index]) }
+        nextTaken = end
+        if end == taken.count {
+            // Keep the memory of usual loads, give back that of a burst.
+            taken.removeAll(keepingCapacity: end <= 1024)
+            nextTaken = 0
+        } else {
+            hasMail.store(true, ordering: .relaxed)
+        }
     }
 
     /// On the loop: takes no more mail from now on. What was accepted is still there to `take`.

@@ -18,7 +18,7 @@ extension LoopCore {
         flushCorked()
         uv.releaseFinishedTurns()
         // With work left the poll must not block, and input and output have had their turn then.
-        let isWorkLeft = queues.hasReady
+        let isWorkLeft = queues.hasReady || inbox.mayHaveMail
         if isWorkLeft != isSpinning {
             isSpinning = isWorkLeft
             tick?.setSpinning(isWorkLeft)
@@ -28,7 +28,7 @@ extension LoopCore {
     /// Moves what other threads left into the ready queue.
     @inline(never)
     func takeMail() {
-        inbox.take(into: queues)
+        inbox.take(Self.mailPerDrain, into: queues)
         for handle in dropped.takeAll() { handle.didLoseLastUser() }
     }
 

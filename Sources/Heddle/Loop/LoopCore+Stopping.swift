@@ -65,7 +65,7 @@ extension LoopCore {
         inbox.shut()
         for handle in dropped.takeAll(shutting: true) { handle.didLoseLastUser() }
         turn(while: { self.inbox.mayHaveMail })
-        inbox.take(into: queues)
+        inbox.take(.max, into: queues)
         turn(while: { !self.inbox.bell.closeIfQuiet() })
     }
 

@@ -8,6 +8,9 @@ internal import Synchronization
 @safe final class LoopCore: UVTickClient, TaskExecutor, @unchecked Sendable {
     /// Jobs one drain runs before input and output have their turn again.
     static let jobsPerDrain = 512
+    /// Items of other threads one drain takes: half of what it runs, so that what the loop itself made
+    /// ready comes forward however fast they post.
+    static let mailPerDrain = jobsPerDrain / 2
 
     let name: String
     let uv: UVLoop

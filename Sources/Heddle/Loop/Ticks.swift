@@ -1,7 +1,7 @@
 /// A beat on a loop: an instant at every multiple of an interval from the start, without drift.
 ///
-/// A consumer that is late skips the beats it missed and gets the next one on time. Each iteration
-/// over the sequence starts a beat of its own. Nothing runs between beats.
+/// A consumer that is late gets one beat at once, in place of all it missed, and then again those to
+/// come. Each iteration over the sequence starts a beat of its own. Nothing runs between beats.
 public struct Ticks: AsyncSequence, Sendable {
     /// The instant at which a beat was due, not that at which it was seen.
     public typealias Element = LoopClock.Instant

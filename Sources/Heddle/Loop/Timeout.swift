@@ -8,7 +8,8 @@
 ///   - name: what is being limited, for the error: `upload timed out after 2 s`.
 /// - Returns: what `body` returns. A result that it returns in spite of its cancellation is kept.
 /// - Throws: ``IOError`` with ``IOError/Code/timedOut`` that says which limit passed, if `body` then
-///   failed; else what `body` throws; ``IOError/Code/invalidArgument`` for a limit of zero or less.
+///   ended as cancelled; else what `body` throws; ``IOError/Code/invalidArgument`` for a limit of zero
+///   or less.
 public func withTimeout<T: Sendable>(
     _ limit: Duration, _ name: String = "operation", _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
@@ -31,30 +32,47 @@ public func withDeadline<T: Sendable>(
     return try await withDeadline(in: limit, words: "at its deadline", name, body)
 }
 
+/// What one of the two tasks under a deadline came to.
+private enum Race<T: Sendable> {
+    case ended(T)
+    case deadlinePassed
+    /// The deadline was called off: by the caller's cancellation or the loop's stop.
+    case deadlineGone
+}
+
 private func withDeadline<T: Sendable>(
     in limit: Duration, words: String, _ name: String,
     _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
     let loop = EventLoop.current
-    return try await withThrowingTaskGroup(of: T?.self) { group in
-        group.addTask { try await body() }
+    return try await withThrowingTaskGroup(of: Race<T>.self) { group in
+        group.addTask { .ended(try await body()) }
         group.addTask {
-            // Cancelled when the body is done; a deadline that ends early for another reason (the
-            // loop stops) must not look like one that passed.
-            if let loop {
-                try await loop.clock.sleep(for: max(limit, Duration.zero))
-            } else {
-                try await Task.sleep(for: max(limit, Duration.zero), clock: .continuous)
+            do {
+                if let loop {
+                    try await loop.clock.sleep(for: max(limit, Duration.zero))
+                } else {
+                    try await Task.sleep(for: max(limit, Duration.zero), clock: .continuous)
+                }
+                return .deadlinePassed
+            } catch {
+                // Not for this to end the body, nor to take the place of what the body returns.
+                return .deadlineGone
             }
-            return nil
         }
         defer { group.cancelAll() }
-        if let result = try await group.next(), let value = result { return value }
-        // The deadline came first: cancel the body, and still take what it returns.
-        group.cancelAll()
+        var hasPassed = false
         do {
-            if let result = try await group.next(), let value = result { return value }
-        } catch is CancellationError {
+            while let outcome = try await group.next() {
+                if case .ended(let value) = outcome { return value }
+                guard case .deadlinePassed = outcome else { continue }
+                // Cancel the body, and still take what it returns.
+                hasPassed = true
+                group.cancelAll()
+            }
+        } catch let error where !(hasPassed && error is CancellationError) {
+            throw error
+        } catch {
             // What cancelling was meant to bring about.
         }
         throw IOError(.timedOut, name, reason: "timed out \(words)")

@@ -17,7 +17,13 @@ enum LinuxCalls {
 
     /// Names the calling thread; the system keeps 15 bytes.
     static func nameThread(_ name: String) {
-        _ = unsafe heddle_name_thread(String(decoding: name.utf8.prefix(15), as: UTF8.self))
+        var shown = ""
+        // Whole characters: the system refuses what mending half a one would make too long.
+        for character in name {
+            guard shown.utf8.count + character.utf8.count <= 15 else { break }
+            shown.append(character)
+        }
+        _ = unsafe heddle_name_thread(shown)
     }
 
     /// Room for 1,024 CPUs, as many as glibc's own `cpu_set_t`.

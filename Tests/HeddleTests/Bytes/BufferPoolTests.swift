@@ -14,6 +14,7 @@ extension HeddleTests {
 
         @Test func `there is always room for the largest read`() {
             let pool = BufferPool()
+            defer { pool.destroy() }
             var kept: [Bytes] = []
             for _ in 0..<100 {
                 #expect(pool.lend().count == BufferPool.readBytes)
@@ -24,6 +25,7 @@ extension HeddleTests {
 
         @Test func `a steady exchange stays in the same memory`() {
             let pool = BufferPool()
+            defer { pool.destroy() }
             var slabs: Set<ObjectIdentifier> = []
             for round in 0..<10_000 {
                 let bytes = Self.read(UInt8(truncatingIfNeeded: round), 64, from: pool)
@@ -35,6 +37,7 @@ extension HeddleTests {
 
         @Test func `full slabs come back once their slices are gone`() {
             let pool = BufferPool()
+            defer { pool.destroy() }
             var slabs: Set<ObjectIdentifier> = []
             var window: [Bytes] = []
             for round in 0..<2_000 {
@@ -48,6 +51,7 @@ extension HeddleTests {
 
         @Test func `the pool keeps a bounded number of slabs`() {
             let pool = BufferPool()
+            defer { pool.destroy() }
             weak var early: Slab?
             weak var late: Slab?
             var kept: [Bytes] = []
@@ -65,6 +69,7 @@ extension HeddleTests {
             weak var slab: Slab?
             do {
                 let pool = BufferPool()
+                defer { pool.destroy() }
                 slab = Self.read(1, 10, from: pool).slab
                 #expect(slab != nil)
             }
@@ -73,9 +78,11 @@ extension HeddleTests {
 
         @Test func `copies are what was copied`() {
             let pool = BufferPool()
+            defer { pool.destroy() }
             for count in [0, 1, 64, BufferPool.warmBytes, BufferPool.warmBytes + 1, 1_000_000] {
                 let source = Bytes((0..<count).map { UInt8(truncatingIfNeeded: $0) })
-                let copy = pool.copy(source.bytes)
+                let span = source.bytes
+                let copy = pool.copy(span)
                 #expect(copy == source)
                 #expect(count == 0 || copy.slab !== source.slab)
             }
@@ -83,6 +90,7 @@ extension HeddleTests {
 
         @Test func `a compacted read keeps nothing of the slab`() {
             let pool = BufferPool()
+            defer { pool.destroy() }
             let buffer = pool.lend()
             for index in 0..<5 { buffer[index] = UInt8(index) }
             let bytes = pool.takeCompacted(5)
@@ -91,10 +99,30 @@ extension HeddleTests {
             #expect(pool.lend().baseAddress == buffer.baseAddress, "the place is free again")
         }
 
+        private static func gather(_ bytes: Bytes, in pool: BufferPool) -> Bool {
+            pool.gather(bytes.bytes)
+        }
+
+        @Test func `gathered bytes come out together, and what does not fit is refused`() {
+            let pool = BufferPool()
+            defer { pool.destroy() }
+            #expect(Self.gather("ab", in: pool))
+            #expect(Self.gather("", in: pool))
+            #expect(Self.gather("cd", in: pool))
+            #expect(Array(pool.takeGathered()) == Array("abcd".utf8))
+            #expect(pool.takeGathered().isEmpty)
+            let full = Bytes(repeatElement(1, count: BufferPool.warmBytes))
+            #expect(Self.gather(full, in: pool))
+            #expect(!Self.gather("x", in: pool))
+            #expect(pool.takeGathered().count == BufferPool.warmBytes)
+            #expect(Self.gather("x", in: pool))
+        }
+
         @Test(arguments: Seed.some(20))
         func `no slice changes while it is held`(seed: Seed) throws {
             var random = seed.generator
             let pool = BufferPool()
+            defer { pool.destroy() }
             var held: [(bytes: Bytes, value: UInt8)] = []
             for round in 0..<400 {
                 let value = UInt8(truncatingIfNeeded: round)

@@ -5,18 +5,42 @@ import Testing
 extension HeddleTests {
     @Suite struct UVTickTests {
         private final class Client: UVTickClient {
-            var calls: [String] = []
+            var turns = 0
+            var inTurn: () -> Void = {}
 
-            func beforePoll() { calls.append("before") }
-            func afterPoll() { calls.append("after") }
+            override func turn() {
+                turns += 1
+                inTurn()
+            }
         }
 
-        @Test func `each iteration calls before its poll and after it`() throws {
+        @Test func `each iteration has a turn after its poll, the first also before`() throws {
             try withUVLoop { uv in
                 let client = Client()
                 let tick = try UVTick(loop: uv, client: client)
                 for _ in 0..<3 { _ = uv.runWithoutBlocking() }
-                #expect(client.calls == ["before", "after", "before", "after", "before", "after"])
+                #expect(client.turns == 4)
+                tick.close()
+                uv.run()
+            }
+        }
+
+        @Test func `what a timer made ready has a turn before the poll may block`() throws {
+            try withUVLoop { uv in
+                let client = Client()
+                let tick = try UVTick(loop: uv, client: client)
+                _ = uv.runWithoutBlocking()
+                let timer = try UVTimer(loop: uv) { client.inTurn = { uv.stopRunning() } }
+                let guardian = try UVTimer(loop: uv) {
+                    Issue.record("the poll blocked with work left")
+                    uv.stopRunning()
+                }
+                timer.start(afterMilliseconds: 1)
+                guardian.start(afterMilliseconds: 5000)
+                uv.run()
+                client.inTurn = {}
+                timer.close()
+                guardian.close()
                 tick.close()
                 uv.run()
             }
@@ -29,16 +53,15 @@ extension HeddleTests {
                 let tick = try UVTick(loop: uv, client: client)
                 tick.setSpinning(true)
                 tick.setSpinning(true)
-                #expect(tick.isSpinning)
                 let timer = try UVTimer(loop: uv) { uv.stopRunning() }
                 timer.start(afterMilliseconds: 5)
                 uv.run()
-                #expect(client.calls.count > 10, "it went round while the timer was waiting")
+                #expect(client.turns > 10, "it went round while the timer was waiting")
                 tick.setSpinning(false)
-                client.calls = []
+                client.turns = 0
                 timer.start(afterMilliseconds: 5)
                 uv.run()
-                #expect(client.calls.count <= 6, "it slept until the timer")
+                #expect(client.turns <= 6, "it slept until the timer")
                 timer.close()
                 tick.close()
                 uv.run()

@@ -1,0 +1,142 @@
+import Testing
+
+@testable import Heddle
+
+extension HeddleTests {
+    /// Law 7 and L8: a job that comes after the end of its loop still runs, exactly once.
+    @Suite struct LateJobsTests {
+        private static func stoppedLoop() async throws -> EventLoop {
+            let worker = Worker(name: "late")
+            try worker.start()
+            let loop = try worker.loop
+            try await worker.stop()
+            return loop
+        }
+
+        @Test func `tasks, calls and posts on a stopped loop still run`() async throws {
+            try await waiting {
+                let loop = try await Self.stoppedLoop()
+                #expect(try await loop.task { 42 }.value == 42)
+                #expect(await loop.run { _ in 43 } == 43)
+                let posted = Signal()
+                loop.post { posted.fire() }
+                try await posted.wait()
+                let count = try await loop.task {
+                    var count = 0
+                    for _ in 0..<100 {
+                        await Task.yield()
+                        count += 1
+                    }
+                    return count
+                }.value
+                #expect(count == 100)
+            }
+        }
+
+        @Test func `late jobs keep their isolation`() async throws {
+            try await waiting {
+                let loop = try await Self.stoppedLoop()
+                await loop.run { loop in
+                    loop.assertIsolated()
+                    #expect(loop.isCurrent)
+                }
+                let running = Counter()
+                try await withThrowingDiscardingTaskGroup { group in
+                    for _ in 0..<200 {
+                        group.addTask {
+                            await loop.run { _ in
+                                #expect(running.add() == 1, "two pieces ran at once")
+                                running.add(-1)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        @Test func `waiting on a stopped loop fails clearly`() async throws {
+            try await waiting {
+                let loop = try await Self.stoppedLoop()
+                for from in [loop.taskExecutor, nil] {
+                    let error = await #expect(throws: IOError.self) {
+                        try await Task(executorPreference: from) {
+                            try await loop.clock.sleep(for: .seconds(1))
+                        }.value
+                    }
+                    #expect(error?.code == .loopStopped)
+                    #expect(error.map { "\($0)" } == "sleep: the event loop 'late' has stopped")
+                }
+                for await _ in loop.ticks(every: .seconds(1)) { Issue.record("a beat after the end") }
+                #expect(loop.now <= loop.clock.now)
+            }
+        }
+
+        /// Post against stop: everything that eight threads hand to a loop while it ends runs exactly
+        /// once and in order, on the loop or after it. Thirty rounds, 500 with `HEDDLE_TEST_SCALE=full`.
+        @Test func `what is handed over during the end runs once`() async throws {
+            for round in 0..<TestScale.times(30, full: 500) {
+                let check = try await ResourceCheck()
+                let worker = Worker(name: "ending")
+                try worker.start()
+                let loop = try worker.loop
+                let list = Recorder<Int>()
+                let each = 60
+                let done = Signal(after: 8 * each * 3)
+                try await onThreads(9) { index in
+                    if index == 8 {
+                        for _ in 0..<(round * 100) where loop.isCurrent { break }
+                        worker.requestStop(within: .zero)
+                        return
+                    }
+                    for number in 0..<each {
+                        let mark = index * 1000 + number
+                        loop.post {
+                            list.add(mark)
+                            done.fire()
+                        }
+                        loop.task { done.fire() }
+                        Task { await loop.run { _ in done.fire() } }
+                    }
+                }
+                try await waiting(for: .seconds(30), "all jobs") { try await done.wait() }
+                try await waiting { try await worker.stop() }
+                #expect(list.count == 8 * each)
+                for index in 0..<8 {
+                    let mine = list.all.filter { $0 / 1000 == index }
+                    #expect(mine == mine.sorted())
+                }
+                expectNothingLeft(on: loop)
+                check.expectUnchanged()
+            }
+        }
+
+        @Test func `a loop's memory goes with the last that refers to it`() async throws {
+            weak var core: LoopCore?
+            weak var loop: EventLoop?
+            let freed = Signal()
+            do {
+                let worker = Worker(name: "freed")
+                try worker.start()
+                core = try worker.loop.core
+                loop = try worker.loop
+                let tracer = Tracer { freed.fire() }
+                try worker.loop.post { withExtendedLifetime(tracer) {} }
+                try await worker.stop()
+                try await worker.loop.task {}.value
+            }
+            try await waiting { try await freed.wait() }
+            // The drain of late jobs may hold the loop a moment longer, and ends with this task.
+            for _ in 0..<10_000 where core != nil { await Task.yield() }
+            #expect(core == nil)
+            #expect(loop == nil)
+        }
+
+        private final class Tracer: Sendable {
+            private let gone: @Sendable () -> Void
+
+            init(_ gone: @escaping @Sendable () -> Void) { self.gone = gone }
+
+            deinit { gone() }
+        }
+    }
+}
