@@ -32,6 +32,12 @@ final class Inbox: @unchecked Sendable {
         return accepted
     }
 
+    /// Has the loop look at what was left for it elsewhere. Safe to call from any thread; takes no lock.
+    func announce() {
+        hasMail.store(true, ordering: .releasing)
+        bell.ring()
+    }
+
     /// On the loop: whether `take` would find something. May miss what is posted just now; the bell
     /// tells of that.
     @inline(__always)

@@ -75,7 +75,7 @@ extension LoopCore {
         if isCurrent {
             handle.didLoseLastUser()
         } else if dropped.push(handle) {
-            inbox.bell.ring()
+            inbox.announce()
         }
     }
 }
