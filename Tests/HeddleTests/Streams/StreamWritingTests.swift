@@ -123,7 +123,7 @@ extension HeddleTests {
             try await kind.withPeer(options: options) { near, _ in
                 let piece = 30_000
                 let writer = Task { try await near.writeUntilFailure(pieces: piece) }
-                try await near.until("a full stream") { !$0.writers.isEmpty }
+                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
                 let held = try await near.inside { $0.unsent.byteCount }
                 #expect(held >= 100_000 && held < 100_000 + piece)
                 near.reset()
@@ -137,7 +137,7 @@ extension HeddleTests {
                 let (stuck, deaf) = try await StreamKind.tcpIPv4.connect(on: loop)
                 defer { deaf.close() }
                 let writer = loop.task { try await stuck.writeUntilFailure() }
-                try await stuck.until("a full stream") { !$0.writers.isEmpty }
+                try await stuck.until("a full stream") { $0.waits?.writers.isEmpty == false }
                 let (near, peer) = try await StreamKind.tcpIPv4.connect(on: loop)
                 defer { peer.close() }
                 for _ in 0..<100 {
@@ -158,7 +158,7 @@ extension HeddleTests {
             options.limits.unsentLowWater = 50_000
             try await kind.withPeer(options: options) { near, peer in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { !$0.writers.isEmpty }
+                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
                 var pattern = Pattern()
                 while pattern.position < 12_000_000 {
                     if peer.waitReadable(milliseconds: 0) {
@@ -167,7 +167,7 @@ extension HeddleTests {
                     // One turn of the loop, in which the kernel may take more.
                     try await near.stream.loop.eventLoop?.clock.sleep(for: .nanoseconds(1))
                     let (held, isWaiting) = try await near.inside {
-                        ($0.unsent.byteCount, $0.writers.contains { $0.end == .pending })
+                        ($0.unsent.byteCount, $0.waits?.writers.contains { $0.end == .pending } ?? false)
                     }
                     #expect(held < 400_000 + 10_000)
                     #expect(held > 50_000 || !isWaiting)
