@@ -41,7 +41,7 @@ struct Load: Sendable {
         try await withThrowingTaskGroup(of: LoadPart.self) { group in
             for (index, connection) in connections.enumerated() {
                 group.addTask(executorPreference: loops[index % loops.count].taskExecutor) {
-                    try await connection.run()
+                    try await connection.connection.inScope { try await connection.run() }
                     return .connection
                 }
             }
