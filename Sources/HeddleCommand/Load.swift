@@ -87,7 +87,8 @@ struct Load: Sendable {
         guard Console.isErrorTerminal else { return .progress }
         var progress = LoadProgress(start: start, length: plan.duration)
         for await _ in loops[0].ticks(every: .milliseconds(200)) {
-            progress.show(completed: recorders.reduce(0) { $0 + $1.completed }, at: LoadConnection.now)
+            progress.show(
+                completed: recorders.reduce(0) { $0 + $1.completed }, at: LoadConnection.now)
         }
         progress.clear()
         return .progress

@@ -50,7 +50,8 @@ struct LoadPattern: Sendable {
             // Both ranges lie inside their bytes, which live through the call.
             let isEqual = unsafe received.withUnsafeBytes { left in
                 unsafe bytes.withUnsafeBytes { right in
-                    unsafe memcmp(left.baseAddress! + checked, right.baseAddress! + start, count) == 0
+                    unsafe memcmp(left.baseAddress! + checked, right.baseAddress! + start, count)
+                        == 0
                 }
             }
             if !isEqual {
