@@ -87,6 +87,29 @@ struct EchoCommandTests {
     }
 
     @Test(arguments: [[], ["--handler"]])
+    func `with one loop the program has one thread, also while it serves`(
+        _ arguments: [String]
+    ) async throws {
+        try await withCommandLoop { loop in
+            let (command, address) = try await Self.start(arguments + ["--threads", "1"], on: loop)
+            let connection = try await TCPConnection.connect(to: address, on: loop)
+            try await connection.write("x")
+            _ = try await connection.read(exactly: 1)
+            let threads = try FileManager.default.contentsOfDirectory(
+                atPath: "/proc/\(command.processID)/task")
+            // A sanitizer brings a thread of its own.
+            #expect(threads.count == 1 || Self.isSanitized)
+            try await connection.close()
+            command.send(SIGTERM)
+            #expect(try await command.outcome().status == 0)
+        }
+    }
+
+    private static var isSanitized: Bool {
+        dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil
+    }
+
+    @Test(arguments: [[], ["--handler"]])
     func `a second signal ends the drain at once`(_ arguments: [String]) async throws {
         try await withCommandLoop { loop in
             let (command, address) = try await Self.start(
