@@ -24,7 +24,10 @@ enum Console {
     static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
-            let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            // The pointer is used only while the slice lends its memory.
+            let written = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
             if written < 0, errno == EINTR { continue }
             guard written > 0 else { return }
             rest = rest.dropFirst(written)
@@ -46,6 +49,6 @@ struct Style {
     func dim(_ text: String) -> String { wrap(text, "2") }
 
     private func wrap(_ text: String, _ code: String) -> String {
-        isPlain ? text : "\u{1B}[\(code)m\(text)\u{1B}[0m"
+        isPlain || text.isEmpty ? text : "\u{1B}[\(code)m\(text)\u{1B}[0m"
     }
 }

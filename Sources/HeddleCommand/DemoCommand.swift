@@ -5,7 +5,8 @@ import Heddle
 struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Run an echo server and a load on it for three seconds, then take everything down.",
+        abstract:
+            "Run an echo server and a load on it for three seconds, then take everything down.",
         discussion: """
             One runtime with an event loop per CPU serves an async/await echo and drives 50 connections \
             to it. Then it stops, and shows in which order what was torn down.

@@ -37,12 +37,14 @@ struct EchoCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("How long connections may take to end after a signal.", valueName: "duration"))
+        help: ArgumentHelp(
+            "How long connections may take to end after a signal.", valueName: "duration"))
     var drainTimeout = TimeSpan(argument: "10s")
 
     func validate() throws {
         guard !tcp.isEmpty else {
-            throw ValidationError("echo: where to listen is missing, for example --tcp 127.0.0.1:7000")
+            throw ValidationError(
+                "echo: where to listen is missing, for example --tcp 127.0.0.1:7000")
         }
         try Check.bounds("--threads", threads, 1...1024)
         _ = try (endpoints, options, patience)

@@ -41,7 +41,7 @@ struct Load: Sendable {
         try await withThrowingTaskGroup(of: LoadPart.self) { group in
             for (index, connection) in connections.enumerated() {
                 group.addTask(executorPreference: loops[index % loops.count].taskExecutor) {
-                    try await connection.run()
+                    try await connection.connection.inScope { try await connection.run() }
                     return .connection
                 }
             }
@@ -87,7 +87,8 @@ struct Load: Sendable {
         guard Console.isErrorTerminal else { return .progress }
         var progress = LoadProgress(start: start, length: plan.duration)
         for await _ in loops[0].ticks(every: .milliseconds(200)) {
-            progress.show(completed: recorders.reduce(0) { $0 + $1.completed }, at: LoadConnection.now)
+            progress.show(
+                completed: recorders.reduce(0) { $0 + $1.completed }, at: LoadConnection.now)
         }
         progress.clear()
         return .progress

@@ -71,7 +71,9 @@ struct LoadConnection: Sendable {
         guard offset + bytes.count <= sent else {
             throw CommandFailure("\(plan.target) sent more than it got, on connection \(number)")
         }
-        guard let place = pattern.firstDifference(in: bytes, of: number, from: offset) else { return }
+        guard let place = pattern.firstDifference(in: bytes, of: number, from: offset) else {
+            return
+        }
         let expected = pattern.byte(of: number, at: offset + place)
         throw CommandFailure(
             "\(plan.target) sent a wrong byte: connection \(number), offset \(offset + place), "

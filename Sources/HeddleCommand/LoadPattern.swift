@@ -17,18 +17,22 @@ struct LoadPattern: Sendable {
 
     init(size: Int) {
         maximumSlice = max(size, Self.minimumSlice)
+        let count = Self.period + maximumSlice
+        var bytes = [UInt8]()
+        bytes.reserveCapacity(count)
         // xorshift32: bytes without a visible order, the same in every run.
         var state: UInt32 = 0x9E37_79B9
-        var unit = [UInt8]()
-        unit.reserveCapacity(Self.period)
         for _ in 0..<Self.period {
             state ^= state << 13
             state ^= state >> 17
             state ^= state << 5
-            unit.append(UInt8(truncatingIfNeeded: state >> 16))
+            bytes.append(UInt8(truncatingIfNeeded: state >> 16))
         }
-        let count = Self.period + maximumSlice
-        bytes = Bytes((0..<count).lazy.map { unit[$0 % Self.period] })
+        while bytes.count < count {
+            bytes.append(contentsOf: bytes.prefix(min(Self.period, count - bytes.count)))
+        }
+        // The bytes of an array of bytes are all initialized.
+        unsafe self.bytes = Bytes(copying: bytes.span.bytes)
     }
 
     /// What a connection sends from `offset` on, without a copy.
@@ -46,7 +50,8 @@ struct LoadPattern: Sendable {
             // Both ranges lie inside their bytes, which live through the call.
             let isEqual = unsafe received.withUnsafeBytes { left in
                 unsafe bytes.withUnsafeBytes { right in
-                    unsafe memcmp(left.baseAddress! + checked, right.baseAddress! + start, count) == 0
+                    unsafe memcmp(left.baseAddress! + checked, right.baseAddress! + start, count)
+                        == 0
                 }
             }
             if !isEqual {

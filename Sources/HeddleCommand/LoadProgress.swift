@@ -23,7 +23,9 @@ struct LoadProgress {
         before = (completed, time)
         let share = min(1, seconds / lengthSeconds)
         let filled = Int(share * Double(Self.barWidth))
-        let bar = String(repeating: "━", count: filled) + String(repeating: "╌", count: Self.barWidth - filled)
+        let bar =
+            String(repeating: "━", count: filled)
+            + String(repeating: "╌", count: Self.barWidth - filled)
         Console.write(
             "\(Self.eraseLine)  \(bar)  \(Text.fixed(seconds, 1)) s  \(Text.grouped(Int(rate))) requests/s",
             to: STDERR_FILENO)

@@ -32,7 +32,10 @@ struct LoadResult {
     /// A small table for people.
     func lines(style: Style) -> [String] {
         var table = Table(.left, .right, .left)
-        table.add("requests", Text.grouped(requests), "in \(Text.fixed(seconds, 2)) s")
+        table.add(
+            "requests", Text.grouped(requests),
+            "in \(Text.fixed(seconds, 2)) s over \(Text.count(plan.connections, "connection")), "
+                + "\(Text.count(plan.size, "byte")) each, \(Text.grouped(plan.depth)) in flight")
         table.add("throughput", Text.grouped(Int(requestsPerSecond)), "requests/s")
         table.add("", Text.fixed(megabytesPerSecond, 1), "MB/s each way")
         for (index, percentile) in Self.percentiles.enumerated() {

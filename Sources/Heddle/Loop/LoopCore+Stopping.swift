@@ -33,6 +33,8 @@ extension LoopCore {
         isRefusingWork = true
         closeWhatIsLeft()
         for member in Array(members.values) { member.loopEnded() }
+        // A member that never removed itself (a server nobody served) refers back to this loop.
+        members = [:]
         stopTimers()
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })

@@ -133,6 +133,18 @@ internal import Synchronization
         accept(unsafe .work(Unmanaged.passRetained(PostedWork(body))))
     }
 
+    /// The same for work that has no sense once the loop has ended: then it is let go. Safe to call from
+    /// any thread, at any time.
+    func postUnlessEnded(_ body: @escaping @Sendable () -> Void) {
+        // The queue or the inbox takes the reference over, or it is given back here.
+        let work = unsafe Unmanaged.passRetained(PostedWork(body))
+        if isCurrent, !uv.isClosed {
+            queues.append(unsafe .work(work))
+        } else if unsafe !inbox.post(.work(work)) {
+            unsafe work.release()
+        }
+    }
+
     func streamDidOpen() {
         connectionCount.wrappingAdd(1, ordering: .relaxed)
     }

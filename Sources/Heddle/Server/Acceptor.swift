@@ -8,7 +8,8 @@ final class Acceptor: UVPoll, @unchecked Sendable {
     let loop: LoopCore
     let address: SocketAddress
     private let socket: Socket
-    private weak var client: (any AcceptorClient)?
+    /// Who gets the connections; let go when this has closed, since it is the acceptor's owner too.
+    private var client: (any AcceptorClient)?
     private var backOff = AcceptBackOff()
     private var retry: Retry?
     private var isAccepting = false
@@ -87,6 +88,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
     override func didClose() {
         if let retry { loop.cancel(retry) }
         retry = nil
+        client = nil
         socket.close()
         loop.stopObserver?(.listenerClosed)
         for waiter in waiters { waiter.finish(.fired, on: loop) }

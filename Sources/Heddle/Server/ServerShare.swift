@@ -12,7 +12,8 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     let address: SocketAddress
     private let options: ListenOptions
     private let settings: StreamSettings
-    private let placement: Placement
+    /// Where accepted connections go; let go when accepting ends, since it refers to all the shares.
+    private var placement: Placement?
     private let reports: ServerReports
     private(set) var acceptor: Acceptor?
 
@@ -191,7 +192,7 @@ extension ServerShare: AcceptorClient {
     }
 
     func accepted(_ socket: Socket, from peer: SocketAddress?) {
-        let target = placement.choose(for: self)
+        let target = placement?.choose(for: self) ?? self
         if target === self {
             adopt(socket, from: peer)
         } else {
@@ -213,6 +214,7 @@ extension ServerShare: LoopMember {
     func beginDrain() {
         guard !isDraining else { return }
         isDraining = true
+        placement = nil
         let acceptor = acceptor
         self.acceptor = nil
         acceptor?.close()
@@ -233,6 +235,7 @@ extension ServerShare: LoopMember {
     /// Handlers that did not end in time are left to end by themselves, on the pool of late jobs.
     func loopEnded() {
         isDraining = true
+        placement = nil
         acceptor = nil
         for stream in connections {
             stream.ownerSlot = -1

@@ -55,7 +55,7 @@ public final class TCPServer: Sendable {
     }
 
     deinit {
-        for share in shares { share.core.post { share.beginDrain() } }
+        for share in shares { share.core.postUnlessEnded { share.beginDrain() } }
     }
 
     private static func place(_ sockets: [Socket], on shares: [ServerShare]) async throws {

@@ -4,9 +4,11 @@
 /// While a signal is watched its default action is off. When the last watcher of a signal in the process
 /// has closed, the default action is back (`uv_signal_stop` in libuv's manual). A stop of the loop closes
 /// the watchers late, together with the timers, so signals still arrive while connections drain.
-package final class SignalWatch: Sendable {
+// Sendable: nothing here changes, and the watchers are used on the loop's thread or dropped from any.
+package final class SignalWatch: @unchecked Sendable {
     private let core: LoopCore
     private let mailbox: SignalMailbox
+    private let watchers: [UVSignal]
 
     /// Starts to watch `signals` on `loop`.
     ///
@@ -14,18 +16,34 @@ package final class SignalWatch: Sendable {
     ///   caught, ``IOError/Code/loopStopped``. Nothing is watched then.
     package static func start(_ signals: [Int32], on loop: EventLoop) async throws -> SignalWatch {
         let core = loop.core
-        return try await core.hop {
-            SignalWatch(core: core, mailbox: try SignalMailbox(signals, on: core))
-        }
+        return try await core.hop { try SignalWatch(signals, on: core) }
     }
 
-    private init(core: LoopCore, mailbox: SignalMailbox) {
+    /// On the loop.
+    private init(_ signals: [Int32], on core: LoopCore) throws {
+        guard !core.isRefusingWork else { throw core.stoppedError("watch signals") }
+        let mailbox = SignalMailbox(core: core)
+        var watchers: [UVSignal] = []
+        for signal in signals {
+            mailbox.watcherOpened()
+            do {
+                // The mailbox is the watchers' to keep and not the other way round: no cycle.
+                let watcher = try UVSignal(
+                    loop: core.uv, signal: signal, received: { mailbox.arrived($0) },
+                    closed: { mailbox.watcherClosed() })
+                watchers.append(watcher)
+            } catch {
+                for watcher in watchers { watcher.close() }
+                throw IOError(nil, "watch signal", on: "\(signal)", error)
+            }
+        }
         self.core = core
         self.mailbox = mailbox
+        self.watchers = watchers
     }
 
     deinit {
-        for watcher in mailbox.watchers { core.drop(watcher) }
+        for watcher in watchers { core.drop(watcher) }
     }
 
     /// The number of the next signal; one that came before the call counts. One caller at a time.
@@ -41,47 +59,39 @@ package final class SignalWatch: Sendable {
     package func close() async {
         guard core.isCurrent else {
             // As above.
-            try? await core.hop { await self.mailbox.close() }
+            try? await core.hop { await self.closeOnLoop() }
             return
         }
-        await mailbox.close()
+        await closeOnLoop()
+    }
+
+    private func closeOnLoop() async {
+        for watcher in watchers { watcher.close() }
+        await mailbox.waitUntilClosed()
     }
 }
 
-/// The signals that came and were not taken yet, and who waits for one. Used on the loop's thread.
-// Sendable: references cross threads, but every use is on the loop's thread; `watchers` never changes
-// once `init` has returned.
+/// The signals that came and were not taken yet, and who waits for one. Kept by the watchers that fill
+/// it; used on the loop's thread.
+// Sendable: references cross threads, but every use is on the loop's thread.
 private final class SignalMailbox: @unchecked Sendable {
     /// Signals kept while nobody takes them; further ones are dropped, as the kernel does with one
     /// that is pending already (signal(7)).
     private static let capacity = 16
 
     private let core: LoopCore
-    private(set) var watchers: [UVSignal] = []
+    private var openWatchers = 0
     private var pending: [Int32] = []
     private var waiter: Waiter?
     private var closers: [Waiter] = []
 
-    init(_ signals: [Int32], on core: LoopCore) throws {
+    init(core: LoopCore) {
         self.core = core
-        guard !core.isRefusingWork else { throw core.stoppedError("watch signals") }
-        for signal in signals {
-            do {
-                // The watcher is the loop's until it has closed, and holds this object no longer.
-                watchers.append(
-                    try UVSignal(
-                        loop: core.uv, signal: signal, received: { self.arrived($0) },
-                        closed: { self.watcherClosed() }))
-            } catch {
-                for watcher in watchers { watcher.close() }
-                throw IOError(nil, "watch signal", on: "\(signal)", error)
-            }
-        }
     }
 
     func next() async -> Int32? {
         precondition(waiter == nil, "two tasks wait for the signals of one watch")
-        if pending.isEmpty, isOpen {
+        if pending.isEmpty, openWatchers > 0 {
             let waiter = Waiter()
             self.waiter = waiter
             await core.wait(for: waiter)
@@ -90,24 +100,27 @@ private final class SignalMailbox: @unchecked Sendable {
         return pending.isEmpty || Task.isCancelled ? nil : pending.removeFirst()
     }
 
-    func close() async {
-        for watcher in watchers { watcher.close() }
-        while !watchers.allSatisfy({ $0.phase == .closed }) {
+    func waitUntilClosed() async {
+        while openWatchers > 0 {
             let closer = Waiter()
             closers.append(closer)
             while closer.end == .pending { await core.park(closer) }
         }
     }
 
-    private var isOpen: Bool { watchers.contains { $0.phase == .open } }
-
-    private func arrived(_ signal: Int32) {
+    func arrived(_ signal: Int32) {
         guard pending.count < Self.capacity else { return }
         pending.append(signal)
         waiter?.finish(.fired, on: core)
     }
 
-    private func watcherClosed() {
+    func watcherOpened() {
+        openWatchers += 1
+    }
+
+    func watcherClosed() {
+        openWatchers -= 1
+        guard openWatchers == 0 else { return }
         waiter?.finish(.loopStopped, on: core)
         for closer in closers { closer.finish(.fired, on: core) }
         closers = []

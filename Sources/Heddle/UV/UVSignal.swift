@@ -31,6 +31,7 @@ final class UVSignal: UVHandle {
             throw UVError(status: status)
         }
     }
+
     override func didClose() {
         closed()
     }
