@@ -4,17 +4,33 @@
 final class LateJobs: @unchecked Sendable {
     private let lock = Lock()
     private var items: [ReadyItem] = []
-    private var isDraining = false
+    /// True from the start: until the loop has ended, its own thread is the one that runs jobs.
+    private var isDraining = true
 
-    /// Adds an item and sees that somebody runs it. Safe to call from any thread.
+    /// On the loop's thread, as its last act on the loop: from now on late jobs run, first those that
+    /// the loop leaves, since they came earlier.
+    func open(with left: [ReadyItem], for core: LoopCore) {
+        let starts = lock.withLock {
+            items = left + items
+            isDraining = !items.isEmpty
+            return isDraining
+        }
+        if starts { startDraining(for: core) }
+    }
+
+    /// Adds an item, which runs once the loop has ended. Safe to call from any thread.
     func add(_ item: ReadyItem, for core: LoopCore) {
         let starts = lock.withLock {
             items.append(item)
             defer { isDraining = true }
             return !isDraining
         }
+        if starts { startDraining(for: core) }
+    }
+
+    private func startDraining(for core: LoopCore) {
         // A task of its own, on the global pool: the loop's thread is gone.
-        if starts { Task.detached { @Sendable in self.drain(for: core) } }
+        Task.detached { @Sendable in self.drain(for: core) }
     }
 
     private func drain(for core: LoopCore) {

@@ -88,6 +88,8 @@ extension LoopCore {
     private func leaveLateJobs() {
         eventLoop = nil
         leaveCurrent()
-        while let item = queues.popReady() { lateJobs.add(item, for: self) }
+        var left: [ReadyItem] = []
+        while let item = queues.popReady() { left.append(item) }
+        lateJobs.open(with: left, for: self)
     }
 }

@@ -93,7 +93,7 @@ final class WorkerControl: @unchecked Sendable {
         }
         let loop = EventLoop(core: core)
         core.eventLoop = loop
-        let main = WorkerBody(core: core, body: body) { self.requestStop(within: Worker.defaultGrace) }
+        let main = WorkerBody(core: core, body: body) { self.bodyEnded() }
         let next = lock.withLock {
             eventLoop = loop
             defer { lock.signalAll() }
@@ -126,6 +126,13 @@ final class WorkerControl: @unchecked Sendable {
         } catch {
             throw IOError(nil, "pin worker \(name) to", on: "CPU \(cpu)", error)
         }
+    }
+
+    /// A body that is done ends its worker. One that ends because the worker stops must not shorten the
+    /// grace that the stop was given.
+    private func bodyEnded() {
+        guard lock.withLock({ lifecycle.state }) == .running else { return }
+        requestStop(within: Worker.defaultGrace)
     }
 
     /// On the loop's thread.

@@ -1,4 +1,5 @@
 internal import CLibuv
+internal import Glibc
 
 /// A private `uv_loop_t`, owned and driven by one thread.
 ///
@@ -13,9 +14,13 @@ internal import CLibuv
     /// - Throws: what `uv_loop_init` reported, for example `EMFILE`: a loop takes four descriptors.
     init() throws(UVError) {
         unsafe raw = UnsafeMutablePointer.allocate(capacity: 1)
+        unsafe raw.initialize(to: uv_loop_t())
+        unsafe raw.pointee.backend_fd = -1
         let status = unsafe uv_loop_init(raw)
         guard status >= 0 else {
             isClosed = true
+            // libuv 1.44 gives back all but its epoll descriptor when a later step fails.
+            if unsafe raw.pointee.backend_fd != -1 { unsafe _ = Glibc.close(raw.pointee.backend_fd) }
             throw UVError(status: status)
         }
     }

@@ -110,6 +110,51 @@ extension HeddleTests {
             }
         }
 
+        /// The last of the loop against the first after it: never two pieces at once, since what is
+        /// isolated to the loop relies on it. A hundred rounds.
+        @Test func `the end of the loop and what comes late never run at once`() async throws {
+            for _ in 0..<TestScale.times(100, full: 3000) {
+                let worker = Worker(name: "ending")
+                try worker.start()
+                let loop = try worker.loop
+                let state = Unguarded()
+                let done = Signal(after: 4 * 200)
+                try await onThreads(5) { index in
+                    if index == 4 {
+                        worker.requestStop(within: .zero)
+                        return
+                    }
+                    for _ in 0..<200 {
+                        loop.post {
+                            state.step()
+                            done.fire()
+                        }
+                    }
+                }
+                try await waiting { try await done.wait() }
+                try await waiting { try await worker.stop() }
+                let (count, overlaps) = await loop.run { _ in (state.count, state.overlaps) }
+                #expect(count == 800)
+                #expect(overlaps == 0)
+            }
+        }
+
+        /// State that relies on the loop alone: ThreadSanitizer sees it too.
+        // Sendable: used by what is posted to one loop.
+        private final class Unguarded: @unchecked Sendable {
+            private(set) var count = 0
+            private(set) var overlaps = 0
+            private var isInside = false
+
+            func step() {
+                if isInside { overlaps += 1 }
+                isInside = true
+                for _ in 0..<20 { count += 1 }
+                count -= 19
+                isInside = false
+            }
+        }
+
         @Test func `a loop's memory goes with the last that refers to it`() async throws {
             weak var core: LoopCore?
             weak var loop: EventLoop?
