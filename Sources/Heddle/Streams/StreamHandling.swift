@@ -70,6 +70,8 @@ final class StreamHandling {
             isHeld = false
             hasNews = false
             if core.machine.canWrite { try handler.drained(stream) }
+            // What it wrote may be too much again, and then it is owed another call.
+            if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
     }
 
