@@ -73,7 +73,8 @@ final class Command: Sendable {
     /// Beside the tests' own program, where the package manager puts all it builds.
     static var path: String {
         let tests = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let candidates = [tests, CommandLine.arguments.first] + CommandLine.arguments.map(Optional.some)
+        let candidates =
+            [tests, CommandLine.arguments.first] + CommandLine.arguments.map(Optional.some)
         for case let candidate? in candidates where candidate.contains(".xctest") {
             var directory = URL(fileURLWithPath: candidate)
             while directory.path.contains(".xctest") { directory.deleteLastPathComponent() }
@@ -86,7 +87,9 @@ final class Command: Sendable {
     private static func socketPair() throws -> (ours: Int32, its: Int32) {
         var pair: [Int32] = [0, 0]
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw POSIXError(.init(rawValue: errno)!) }
+        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else {
+            throw POSIXError(.init(rawValue: errno)!)
+        }
         return (pair[0], pair[1])
     }
 

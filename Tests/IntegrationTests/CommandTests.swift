@@ -63,7 +63,8 @@ struct CommandTests {
         #expect(outcome.errors == [])
         #expect(!outcome.output.contains { $0.contains("\u{1B}") })
         let order = [
-            "listeners closed", "server connections drained", "loops' timers and signal watchers closed",
+            "listeners closed", "server connections drained",
+            "loops' timers and signal watchers closed",
             "loops' inboxes shut", "loops closed, with no handle left", "threads ended",
         ]
         let steps = outcome.output.compactMap { line in order.first { line.hasSuffix($0) } }

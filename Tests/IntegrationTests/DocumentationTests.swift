@@ -101,6 +101,12 @@ struct DocumentationTests {
         }
     }
 
+    actor Room {
+        private let loop: EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
+        init(on loop: EventLoop) { self.loop = loop }
+    }
+
     @Test func `threading: an actor on a loop`() async throws {
         try await withLineServer { _, loop in
             let counter = Counter(on: loop)

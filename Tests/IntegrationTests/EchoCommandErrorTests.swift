@@ -18,7 +18,8 @@ struct EchoCommandErrorTests {
     @Test func `a second listener on one address fails before anything is said`() async throws {
         try await withCommandLoop { loop in
             let (command, address) = try await EchoCommandTests.start(on: loop)
-            let second = try await Command(["echo", "--tcp", "127.0.0.1:0", "--tcp", "\(address)"], on: loop)
+            let second = try await Command(
+                ["echo", "--tcp", "127.0.0.1:0", "--tcp", "\(address)"], on: loop)
             expectFailure(
                 try await second.outcome(),
                 "heddle: listen on \(address): address already in use (EADDRINUSE)")
@@ -36,7 +37,9 @@ struct EchoCommandErrorTests {
         ("127.0.0.1:-1", "'-1' is not a port number"),
         ("::1:80", "an IPv6 address needs brackets: [::1]:80"),
     ])
-    func `a malformed address is named with the reason`(_ text: String, _ reason: String) async throws {
+    func `a malformed address is named with the reason`(_ text: String, _ reason: String)
+        async throws
+    {
         expectFailure(try await outcome("echo", "--tcp", text), "heddle: --tcp \(text): \(reason)")
     }
 
@@ -64,7 +67,10 @@ struct EchoCommandErrorTests {
         ),
         (["--drain-timeout", "xs"], "--drain-timeout xs: not a duration such as 500ms, 10s or 1m"),
         (["--drain-timeout", "9000h"], "--drain-timeout 9000h: more than a year"),
-        (["--balance", "best"], "--balance best: none of reuse-port, least-connections, round-robin"),
+        (
+            ["--balance", "best"],
+            "--balance best: none of reuse-port, least-connections, round-robin"
+        ),
     ])
     func `an option out of bounds is named`(_ options: [String], _ message: String) async throws {
         expectFailure(

@@ -26,7 +26,9 @@ struct EchoCommandTests {
         [], ["--handler"], ["--threads", "2"], ["--balance", "round-robin", "--threads", "2"],
         ["--balance", "least-connections", "--handler"],
     ])
-    func `it says where it listens, echoes, and tells at the end what it did`(_ arguments: [String]) async throws {
+    func `it says where it listens, echoes, and tells at the end what it did`(_ arguments: [String])
+        async throws
+    {
         try await withCommandLoop { loop in
             let (command, address) = try await Self.start(arguments, on: loop)
             #expect(address.port != 0)
@@ -38,21 +40,25 @@ struct EchoCommandTests {
             }
             command.send(SIGTERM)
             let outcome = try await command.outcome()
-            #expect(outcome == .init(status: 0, output: ["stopped: 2 connections, 10 bytes"], errors: []))
+            #expect(
+                outcome
+                    == .init(status: 0, output: ["stopped: 2 connections, 10 bytes"], errors: []))
         }
     }
 
     @Test func `every listener has a line, IPv6 in brackets, and ready is the last`() async throws {
         try await withCommandLoop { loop in
             let command = try await Command(
-                ["echo", "--tcp", "127.0.0.1:0", "--tcp", "[::1]:0", "--tcp", "localhost:0"], on: loop)
+                ["echo", "--tcp", "127.0.0.1:0", "--tcp", "[::1]:0", "--tcp", "localhost:0"],
+                on: loop)
             let lines = try await command.linesUntilReady()
             #expect(lines.count == 4)
             #expect(lines.last == "ready")
             #expect(lines[0].hasPrefix("listening on tcp 127.0.0.1:"))
             #expect(lines[1].hasPrefix("listening on tcp [::1]:"))
             for line in lines.dropLast() {
-                let connection = try await TCPConnection.connect(to: Self.address(in: line), on: loop)
+                let connection = try await TCPConnection.connect(
+                    to: Self.address(in: line), on: loop)
                 try await connection.write("x")
                 #expect(String(try await connection.read(exactly: 1)) == "x")
                 try await connection.close()
@@ -65,7 +71,8 @@ struct EchoCommandTests {
     @Test(arguments: [SIGINT, SIGTERM], [[], ["--handler"]])
     func `a signal lets live connections end`(_ signal: Int32, _ arguments: [String]) async throws {
         try await withCommandLoop { loop in
-            let (command, address) = try await Self.start(arguments + ["--drain-timeout", "1m"], on: loop)
+            let (command, address) = try await Self.start(
+                arguments + ["--drain-timeout", "1m"], on: loop)
             let connection = try await TCPConnection.connect(to: address, on: loop)
             try await connection.write("before")
             _ = try await connection.read(exactly: 6)
@@ -82,7 +89,8 @@ struct EchoCommandTests {
     @Test(arguments: [[], ["--handler"]])
     func `a second signal ends the drain at once`(_ arguments: [String]) async throws {
         try await withCommandLoop { loop in
-            let (command, address) = try await Self.start(arguments + ["--drain-timeout", "1h"], on: loop)
+            let (command, address) = try await Self.start(
+                arguments + ["--drain-timeout", "1h"], on: loop)
             let connection = try await TCPConnection.connect(to: address, on: loop)
             try await connection.write("x")
             _ = try await connection.read(exactly: 1)

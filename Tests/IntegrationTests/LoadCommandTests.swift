@@ -13,7 +13,8 @@ struct LoadCommandTests {
             let loop = runtime.loops[0]
             async let service: Void = server.serve(handler)
             let outcome = try await withTimeout(Command.patience, "load") {
-                try await Command(["load", "--tcp", "\(server.localAddress)"] + options, on: loop).outcome()
+                try await Command(["load", "--tcp", "\(server.localAddress)"] + options, on: loop)
+                    .outcome()
             }
             try await server.stop(within: .zero)
             try await service
@@ -27,10 +28,14 @@ struct LoadCommandTests {
 
     @Test(arguments: [
         ["--connections", "3"], ["--depth", "16", "--size", "100"],
-        ["--size", "300000", "--depth", "4", "--connections", "2"], ["--size", "1", "--threads", "2"],
+        ["--size", "300000", "--depth", "4", "--connections", "2"],
+        ["--size", "1", "--threads", "2"],
     ])
-    func `the result as JSON has stable keys, in order, and no errors`(_ options: [String]) async throws {
-        let (outcome, _) = try await Self.load(options + ["--duration", "200ms", "--json"], against: Self.echo)
+    func `the result as JSON has stable keys, in order, and no errors`(_ options: [String])
+        async throws
+    {
+        let (outcome, _) = try await Self.load(
+            options + ["--duration", "200ms", "--json"], against: Self.echo)
         #expect(outcome.status == 0)
         #expect(outcome.errors == [])
         let line = try #require(outcome.output.first)
@@ -73,7 +78,8 @@ struct LoadCommandTests {
     }
 
     @Test func `a wrong byte is found and named`() async throws {
-        let (outcome, address) = try await Self.load(["--connections", "1", "--size", "64"]) { connection in
+        let (outcome, address) = try await Self.load(["--connections", "1", "--size", "64"]) {
+            connection in
             var offset = 0
             for try await bytes in connection.inbound {
                 var copy = Array(bytes)

@@ -36,7 +36,8 @@ struct DocumentationTests {
         var found: [Block] = []
         let articles = try Repository.paths(under: "Sources/Heddle/Heddle.docc", suffix: ".md")
         for path in ["README.md"] + articles {
-            let lines = try Repository.text(path).split(separator: "\n", omittingEmptySubsequences: false)
+            let lines = try Repository.text(path).split(
+                separator: "\n", omittingEmptySubsequences: false)
             found += blocks(in: lines.map(String.init), of: path)
         }
         for file in try Repository.swiftFiles(under: "Sources") {

@@ -1,4 +1,5 @@
 /// Drives one handler: decides in the stream's turns what to call. Owned by the stream.
+// Exclusivity: the fields are read and set by single statements, never while the handler is called.
 final class StreamHandling {
     private let handler: any StreamHandler
     private var isOpened = false
