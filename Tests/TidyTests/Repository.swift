@@ -11,6 +11,11 @@ enum Repository {
         try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 
+    /// Whether there is a file or folder of that path.
+    static func exists(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: root.appending(path: path).path)
+    }
+
     /// The paths of all files below a folder whose names end in `suffix`, sorted; nothing hidden.
     static func paths(under folder: String, suffix: String) throws -> [String] {
         let start = root.appending(path: folder)

@@ -6,6 +6,8 @@
 /// allocates nothing. Slabs still held by slices are set aside and reused when they come free.
 ///
 /// A plain pointer for the reason `TurnQueues` is one.
+// Unsafe: `state` and what it points to live until `destroy`; `base` is the memory of `current`, which
+// the state holds.
 @safe struct BufferPool {
     /// The bytes in one slab: room for four of the largest reads.
     static let slabBytes = 256 * 1024
@@ -16,6 +18,7 @@
     /// Slabs set aside for reuse; further ones are left to their slices, which free them.
     static let maximumSpares = 16
 
+    // Its pointers are used by the pool alone.
     @safe private struct State {
         var current: Slab
         var base: UnsafeMutableRawPointer

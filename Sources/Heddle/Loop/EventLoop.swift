@@ -22,8 +22,9 @@ public actor EventLoop {
     ///
     /// ```swift
     /// actor Room {
-    ///     let loop: EventLoop
+    ///     private let loop: EventLoop
     ///     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.unownedExecutor }
+    ///     init(on loop: EventLoop) { self.loop = loop }
     /// }
     /// ```
     ///

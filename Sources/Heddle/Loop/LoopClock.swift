@@ -38,7 +38,9 @@ public struct LoopClock: Clock {
 
     /// Sleeps until `deadline`; a deadline that has passed returns at once.
     ///
-    /// - Parameter tolerance: ignored: the loop wakes for the earliest deadline anyway.
+    /// - Parameters:
+    ///   - deadline: when to go on; never earlier.
+    ///   - tolerance: ignored: the loop wakes for the earliest deadline anyway.
     /// - Throws: `CancellationError` when the task is cancelled, at once; ``IOError`` with
     ///   ``IOError/Code/loopStopped`` when the loop stops first.
     public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {

@@ -5,6 +5,7 @@ internal import Synchronization
 ///
 /// Unless a method says otherwise it is for the loop's thread alone.
 // Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere; the rest is used where `isCurrent`.
+// Exclusivity: `isSpinning` is read and set by single statements.
 @safe final class LoopCore: UVTickClient, TaskExecutor, @unchecked Sendable {
     /// Jobs one drain runs before input and output have their turn again.
     static let jobsPerDrain = 512
@@ -92,6 +93,7 @@ internal import Synchronization
 
     @inline(__always)
     var unownedTaskExecutor: UnownedTaskExecutor {
+        // A core is alive while it runs a job: its thread, or the drain of late jobs, holds it.
         unsafe asUnownedTaskExecutor()
     }
 

@@ -6,6 +6,7 @@
 /// - Parameters:
 ///   - limit: how long `body` may take; zero or less is refused.
 ///   - name: what is being limited, for the error: `upload timed out after 2 s`.
+///   - body: what to run; it is cancelled, not broken off.
 /// - Returns: what `body` returns. A result that it returns in spite of its cancellation is kept.
 /// - Throws: ``IOError`` with ``IOError/Code/timedOut`` that says which limit passed, if `body` then
 ///   ended as cancelled; else what `body` throws; ``IOError/Code/invalidArgument`` for a limit of zero

@@ -3,7 +3,9 @@
 ///
 /// A plain pointer, not an object: it is touched several times per request, and a reference count or an
 /// exclusivity check for each would cost as much as the work. Used on the loop's thread alone.
+// Unsafe: `state` is valid until `destroy`; who parks is held by the frame of the task that does.
 @safe struct TurnQueues {
+    // What it refers to is held elsewhere, as said at `setParking`.
     @safe private struct State: ~Copyable {
         var ready = ReadyQueue()
         var corked = ReadyQueue()

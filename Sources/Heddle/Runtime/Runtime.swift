@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// ```swift
 /// try await Runtime.run { runtime in
-///     try await runtime.serve(.loopback(port: 7000)) { connection in
+///     try await runtime.serve("127.0.0.1:7000") { connection in
 ///         for try await bytes in connection.inbound { try await connection.write(bytes) }
 ///     }
 /// }

@@ -1,7 +1,7 @@
 /// A TCP server over the loops of a runtime: it listens, and serves the connections it accepts, each on
 /// one loop, in a scope that owns them.
 ///
-/// Made by ``Runtime/listen(on:options:)``; clients wait in the backlog until one of the `serve` methods
+/// Made by ``Runtime/listen(on:options:)-(SocketAddress,_)``; clients wait in the backlog until one of the `serve` methods
 /// is called, once. Stopping the runtime drains the server: it stops listening, lets handlers end until
 /// the grace has passed, cancels the others, then closes what is left. Everything here may be used from
 /// any thread.
@@ -89,7 +89,9 @@ public final class TCPServer: Sendable {
 
     /// Serves connections with a handler object each; otherwise as ``serve(onError:_:)``.
     ///
-    /// - Parameter makeHandler: makes one connection's handler, on its loop.
+    /// - Parameters:
+    ///   - onError: told what handlers throw, what connections lose, and when accepting is in trouble.
+    ///   - makeHandler: makes one connection's handler, on its loop.
     public func serve(
         onError: ErrorHook? = nil, handler makeHandler: @escaping HandlerFactory
     ) async throws {

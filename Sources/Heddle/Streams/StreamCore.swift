@@ -4,6 +4,9 @@
 /// Owned by libuv's handle until that is closed, and by its public face. Everything here belongs to the
 /// loop's thread, in the files named `StreamCore+…` too.
 // Sendable: references cross threads, but every use is on the loop's thread.
+// Exclusivity: the fields are changed by single statements and by methods of `StreamMachine` and
+// `ByteQueue`, which call nothing that comes back here.
+// Unsafe: a waiter is held by the frame of the task that waits, the handling by the stream.
 @safe class StreamCore: UVStream, @unchecked Sendable {
     // The small fields first: see `UVHandle`.
     // From the settings, at hand for every read and write.

@@ -1,4 +1,5 @@
 /// Drives one handler: decides in the stream's turns what to call. Owned by the stream.
+// Exclusivity: the fields are read and set by single statements, never while the handler is called.
 final class StreamHandling {
     private let handler: any StreamHandler
     private var isOpened = false
@@ -70,6 +71,8 @@ final class StreamHandling {
             isHeld = false
             hasNews = false
             if core.machine.canWrite { try handler.drained(stream) }
+            // What it wrote may be too much again, and then it is owed another call.
+            if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
     }
 

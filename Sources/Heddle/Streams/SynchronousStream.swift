@@ -87,6 +87,7 @@ extension StreamCore {
     private final func sendOrEnqueue(_ bytes: RawSpan) {
         var sent = 0
         if unsent.isEmpty, phase == .open, machine.writeSide != .failed {
+            // Written during the call; the kernel has its own copy then.
             sent = unsafe bytes.withUnsafeBytes { unsafe tryWrite($0) }
             if sent == bytes.byteCount { return didSend(sent) }
         }

@@ -4,6 +4,7 @@ internal import Glibc
 /// A libuv stream: bytes both ways. A subclass gives it memory to read into and takes what happens.
 ///
 /// Everything here belongs to the loop's thread.
+// Exclusivity: `descriptor` is read and set by single statements.
 class UVStream: UVHandle {
     /// The socket, which is libuv's to close; -1 before there is one and after the close.
     @safe @exclusivity(unchecked) final var descriptor: Int32 = -1

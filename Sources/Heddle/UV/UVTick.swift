@@ -9,6 +9,7 @@ class UVTickClient {
 /// when something became ready outside the poll (a timer fired, a handle closed), since an active handle
 /// costs each iteration; and idle, while switched on, keeps the poll from blocking. Owned by the loop they
 /// belong to.
+// Unsafe: each handle has memory of the type its libuv calls want, and finds itself in `data`.
 final class UVTick {
     private let prepare: UVPhase
     private let check: UVPhase
@@ -72,6 +73,7 @@ final class UVTick {
 }
 
 /// A prepare, check or idle handle with the client it calls.
+// Exclusivity: `client` is set once, before the handle starts.
 @safe private final class UVPhase: UVHandle {
     // The client is the loop, which owns this handle and outlives it.
     @safe @exclusivity(unchecked) var client: Unmanaged<UVTickClient>?

@@ -78,7 +78,9 @@ struct ResourceCheck: Sendable {
     private static let warmUp = Task {
         let worker = Worker(name: "warm-up")
         try worker.start()
+        // Sleeps: the first timer of each clock opens a descriptor, for the length of the process.
         try await Task.sleep(for: .milliseconds(1), clock: .continuous)
+        // Sleeps: as above.
         try await Task.sleep(for: .milliseconds(1), clock: .suspending)
         try await worker.stop()
     }

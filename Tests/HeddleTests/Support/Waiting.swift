@@ -20,6 +20,7 @@ func waiting<T: Sendable>(
         do { outcome.set(.success(try await body())) } catch { outcome.set(.failure(error)) }
     }
     let watch = Task {
+        // Sleeps: the bound on the wait; the thing itself ends it.
         try await Task.sleep(for: limit, clock: .continuous)
         if outcome.set(.failure(WaitedTooLong())) {
             Issue.record("\(what) did not come within \(limit)", sourceLocation: sourceLocation)
