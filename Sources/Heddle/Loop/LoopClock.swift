@@ -36,7 +36,7 @@ public struct LoopClock: Clock {
     /// A millisecond: what the loop's timers count in.
     public var minimumResolution: Duration { .milliseconds(1) }
 
-    /// Sleeps until `deadline`; a deadline that has passed returns at once.
+    /// Sleeps until `deadline`; a deadline that has passed lets others have a turn.
     ///
     /// - Parameters:
     ///   - deadline: when to go on; never earlier.
@@ -57,6 +57,8 @@ extension LoopCore {
     func sleep(untilNanoseconds deadline: UInt64) async throws {
         guard !isRefusingWork else { throw stoppedError("sleep") }
         if deadline <= UVLoop.hrtimeNanoseconds {
+            // Others have their turn first: a task that sleeps in a loop must not keep the thread.
+            await Task.yield()
             try Task.checkCancellation()
             return
         }
