@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The phases of a loop's stop, in the order of the architecture's fifth law. The first three run as a
 /// task on the loop, while it works as ever; the rest when the loop has been left.
 extension LoopCore {
@@ -36,6 +38,9 @@ extension LoopCore {
         // A member that never removed itself (a server nobody served) refers back to this loop.
         members = [:]
         stopTimers()
+        // Nobody waits for these any more, but libuv's pool still holds them: the resolver's own time-outs
+        // bound this.
+        while uv.pendingLookups > 0 { uv.runOnce() }
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })
         stopObserver?(.timersClosed)
@@ -68,7 +73,12 @@ extension LoopCore {
         for handle in dropped.takeAll(shutting: true) { handle.didLoseLastUser() }
         turn(while: { self.inbox.mayHaveMail })
         inbox.take(.max, into: queues)
-        turn(while: { !self.inbox.bell.closeIfQuiet() })
+        // A ringer is inside for a few instructions and one system call, but may be off the CPU meanwhile:
+        // this must not give up on it.
+        while !inbox.bell.closeIfQuiet() {
+            _ = uv.runWithoutBlocking()
+            sched_yield()
+        }
     }
 
     private func closeHandles(_ condition: (UVHandle) -> Bool) {

@@ -5,6 +5,8 @@ internal import Glibc
 // given; an `in6_addr` has 16 bytes.
 extension SocketAddress.Host {
     init?(parsing text: String) {
+        // A C string would end at a NUL, and what follows it pass unseen.
+        guard !text.utf8.contains(0) else { return nil }
         var v4 = in_addr()
         if unsafe inet_pton(AF_INET, text, &v4) == 1 {
             self = .v4(UInt32(bigEndian: v4.s_addr))

@@ -5,6 +5,7 @@ internal import Glibc
 ///
 /// Belongs to the thread of the loop it was started on, which calls back exactly once.
 @safe final class UVGetAddrInfo {
+    private let loop: UVLoop
     private let finished: (Result<[[UInt8]], UVError>) -> Void
     private let request: UnsafeMutablePointer<uv_getaddrinfo_t>
     private var isPending = true
@@ -15,6 +16,7 @@ internal import Glibc
         loop: UVLoop, host: String, finished: @escaping (Result<[[UInt8]], UVError>) -> Void
     ) throws(UVError) {
         self.finished = finished
+        self.loop = loop
         unsafe request = UnsafeMutablePointer.allocate(capacity: 1)
         var hints = unsafe addrinfo()
         unsafe hints.ai_family = AF_UNSPEC
@@ -31,6 +33,7 @@ internal import Glibc
             throw UVError(status: status)
         }
         // Held until the callback, which always comes; it cannot come before this returns.
+        loop.pendingLookups += 1
         unsafe request.pointee.data = Unmanaged.passRetained(self).toOpaque()
     }
 
@@ -45,6 +48,7 @@ internal import Glibc
 
     private func finish(status: Int32, list: UnsafeMutablePointer<addrinfo>?) {
         isPending = false
+        loop.pendingLookups -= 1
         var found: [[UInt8]] = []
         var next = unsafe list
         // The list is libuv's until freed below; each entry says how long its address is.

@@ -41,6 +41,11 @@ internal import Glibc
         unsafe uv_run(raw, UV_RUN_NOWAIT) != 0
     }
 
+    /// Runs one iteration, which blocks until something happens.
+    func runOnce() {
+        _ = unsafe uv_run(raw, UV_RUN_ONCE)
+    }
+
     /// Makes `run` return at the end of this iteration.
     func stopRunning() {
         unsafe uv_stop(raw)
@@ -93,7 +98,10 @@ internal import Glibc
     }
 
     /// Set by the loop's tick while that is open.
-    weak var tick: UVTick?
+    var tick: UVTick?
+
+    /// Name look-ups under way. They keep the loop from closing, and a begun one cannot be broken off.
+    var pendingLookups = 0
 
     /// Called after every libuv callback that runs outside the poll: what it made ready has its turn
     /// before the next poll.

@@ -66,6 +66,7 @@ final class UVTick {
     }
 
     func close() {
+        prepare.uvLoop.tick = nil
         prepare.close()
         check.close()
         idle.close()
