@@ -81,7 +81,7 @@ struct Socket {
         return status == 0 ? SocketAddress(storage) : nil
     }
 
-    /// Throws unless the descriptor is an open stream socket.
+    /// Throws unless the descriptor is an open, connected stream socket.
     func checkIsStreamSocket() throws {
         var type: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
@@ -91,6 +91,17 @@ struct Socket {
         guard type == Int32(SOCK_STREAM.rawValue) else {
             throw IOError(
                 .invalidArgument, "adopt", on: "descriptor \(descriptor)", reason: "not a stream socket")
+        }
+        var peer = Self.emptyStorage
+        length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let status = unsafe withUnsafeMutablePointer(to: &peer) { pointer in
+            unsafe getpeername(
+                descriptor, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
+                &length)
+        }
+        guard status == 0 else {
+            throw IOError(
+                .invalidArgument, "adopt", on: "descriptor \(descriptor)", reason: "not connected")
         }
     }
 }

@@ -35,7 +35,7 @@ extension TCPConnection {
     /// Makes a connection of a connected stream socket that something else opened, which may be of any
     /// family. The connection owns the descriptor from here on and closes it, also when this fails.
     ///
-    /// - Throws: ``IOError/Code/invalidArgument`` if the descriptor is not an open stream socket, and then
+    /// - Throws: ``IOError/Code/invalidArgument`` if the descriptor is not a connected stream socket, and then
     ///   it is left alone.
     public static func adopting(
         descriptor: Int32, on loop: EventLoop, options: TCPOptions = TCPOptions()

@@ -69,29 +69,6 @@ extension Bytes {
 }
 
 extension TCPConnection {
-    /// Runs `body` on the connection's loop: for what a test wants to see of the inside.
-    func inside<T: Sendable>(_ body: @Sendable @escaping (StreamCore) throws -> T) async throws -> T {
-        let stream = stream
-        if stream.loop.isCurrent { return try body(stream) }
-        return try await stream.loop.hop { try body(stream) }
-    }
-
-    /// Waits until the inside of the stream is as `condition` says. The kernel announces some of what
-    /// tests wait for to nobody but the loop, so this looks once per millisecond of the loop's clock.
-    func until(
-        _ what: String = "the stream's state", limit: Duration = .seconds(10),
-        _ condition: @Sendable @escaping (StreamCore) -> Bool
-    ) async throws {
-        let core = stream.loop
-        let stream = stream
-        let clock = core.eventLoop!.clock
-        try await waiting(for: limit, what) {
-            while !(try await core.hop { condition(stream) }) {
-                try await clock.sleep(for: .milliseconds(1))
-            }
-        }
-    }
-
     /// Reads to the end of the input and compares with the pattern; how many bytes came.
     func expectPatternToEnd(_ pattern: Pattern = Pattern()) async throws -> Int {
         var pattern = pattern

@@ -57,7 +57,7 @@ extension HeddleTests {
         func `a cancelled write takes nothing`(kind: StreamKind) async throws {
             try await kind.withPair { near, far in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 writer.cancel()
                 let (taken, error) = try await writer.value
                 #expect(error is CancellationError)
@@ -75,7 +75,7 @@ extension HeddleTests {
                 let big = Bytes(pattern.array(6_000_000))
                 try await near.write(big)
                 let flusher = Task { try await near.flush() }
-                try await near.until { $0.waits?.flushers.isEmpty == false }
+                try await near.until { !$0.waitingFlushers.isEmpty }
                 flusher.cancel()
                 await expectCancelled(flusher)
                 async let closed: Void = near.close()

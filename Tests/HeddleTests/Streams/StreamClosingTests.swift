@@ -115,7 +115,7 @@ extension HeddleTests {
         ) async throws {
             try await kind.withPair { near, far in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 async let closed: Void = near.close()
                 let (taken, error) = try await writer.value
                 #expect((error as? IOError)?.code == .closed)
@@ -134,7 +134,7 @@ extension HeddleTests {
                     let (_, error) = try await near.writeUntilFailure()
                     throw error
                 }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 near.reset()
                 try await expectClosed { try await flusher.value }
                 try await near.close()
@@ -148,7 +148,7 @@ extension HeddleTests {
             options.limits.closeTimeout = .milliseconds(50)
             try await kind.withPeer(options: options) { near, _ in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 let clock = ContinuousClock()
                 let start = clock.now
                 let error = await #expect(throws: IOError.self) { try await near.close() }
@@ -166,14 +166,14 @@ extension HeddleTests {
             options.limits.unreadHighWater = 100_000
             try await kind.withPeer(options: options) { near, peer in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 let closer = Task { try await near.close() }
                 _ = try await writer.value
                 let block = [UInt8](repeating: 1, count: 65_536)
                 var most = 0
                 for _ in 0..<400 {
                     _ = peer.writeWhatFits(block)
-                    try await near.stream.loop.eventLoop?.clock.sleep(for: .microseconds(1))
+                    try await near.turnOfLoop()
                     most = max(most, try await near.inside { $0.unread.byteCount })
                 }
                 #expect(most <= 100_000 + BufferPool.readBytes)
@@ -186,9 +186,9 @@ extension HeddleTests {
         func `a cancelled close resets instead of waiting`(kind: StreamKind) async throws {
             try await kind.withPeer { near, _ in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 let closer = Task { try await near.close() }
-                try await near.until { $0.waits?.closers.isEmpty == false }
+                try await near.until { !$0.waitingClosers.isEmpty }
                 closer.cancel()
                 try await closer.value
                 #expect(try await near.inside { $0.phase } == .closed)

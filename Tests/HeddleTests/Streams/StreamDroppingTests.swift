@@ -74,7 +74,7 @@ extension HeddleTests {
                 let (near, peer) = try await StreamKind.unix.connect(on: loop)
                 box.add(near)
                 let writer = loop.task { [near] in try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 near.reset()
                 _ = box.dropOne()
                 _ = try await writer.value

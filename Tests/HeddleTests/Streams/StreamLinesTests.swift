@@ -103,7 +103,7 @@ extension HeddleTests {
                 }
                 for piece in pieces {
                     // One poll of the loop, so that the piece before was read by itself.
-                    try await loop.clock.sleep(for: .nanoseconds(1))
+                    try await near.turnOfLoop()
                     try await near.until("a reader or its end") {
                         ended.hasFired || ($0.unread.isEmpty && $0.reader != nil)
                     }

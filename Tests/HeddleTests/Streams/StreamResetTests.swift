@@ -10,7 +10,7 @@ extension HeddleTests {
             for _ in 0..<10 {
                 try await kind.withPeer { near, peer in
                     let writer = Task { try await near.writeUntilFailure() }
-                    try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                    try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                     // The last descriptor of the peer is closed here; the defer's close finds none.
                     try peer.resetNow()
                     let (_, error) = try await writer.value
@@ -25,7 +25,7 @@ extension HeddleTests {
         func `bytes lost to a reset are told of by the close, once`(kind: StreamKind) async throws {
             try await kind.withPeer { near, peer in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 writer.cancel()
                 let (_, error) = try await writer.value
                 #expect(error is CancellationError)
@@ -59,9 +59,9 @@ extension HeddleTests {
             try await kind.withPeer { near, peer in
                 let reader = Task { try await near.read() }
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until { $0.reader != nil && $0.waits?.writers.isEmpty == false }
+                try await near.until { $0.reader != nil && !$0.waitingWriters.isEmpty }
                 let flusher = Task { try await near.flush() }
-                try await near.until { $0.waits?.flushers.isEmpty == false }
+                try await near.until { !$0.waitingFlushers.isEmpty }
                 try peer.resetNow()
                 let (_, writing) = try await writer.value
                 #expect((writing as? IOError)?.code == .broken)

@@ -123,7 +123,7 @@ extension HeddleTests {
             try await kind.withPeer(options: options) { near, _ in
                 let piece = 30_000
                 let writer = Task { try await near.writeUntilFailure(pieces: piece) }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 let held = try await near.inside { $0.unsent.byteCount }
                 #expect(held >= 100_000 && held < 100_000 + piece)
                 near.reset()
@@ -137,7 +137,7 @@ extension HeddleTests {
                 let (stuck, deaf) = try await StreamKind.tcpIPv4.connect(on: loop)
                 defer { deaf.close() }
                 let writer = loop.task { try await stuck.writeUntilFailure() }
-                try await stuck.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await stuck.until("a full stream") { !$0.waitingWriters.isEmpty }
                 let (near, peer) = try await StreamKind.tcpIPv4.connect(on: loop)
                 defer { peer.close() }
                 for _ in 0..<100 {
@@ -158,16 +158,16 @@ extension HeddleTests {
             options.limits.unsentLowWater = 50_000
             try await kind.withPeer(options: options) { near, peer in
                 let writer = Task { try await near.writeUntilFailure() }
-                try await near.until("a full stream") { $0.waits?.writers.isEmpty == false }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
                 var pattern = Pattern()
                 while pattern.position < 12_000_000 {
                     if peer.waitReadable(milliseconds: 0) {
                         expect(pattern.matches(try peer.readOnce(upTo: 200_000)), true)
                     }
                     // One turn of the loop, in which the kernel may take more.
-                    try await near.stream.loop.eventLoop?.clock.sleep(for: .nanoseconds(1))
+                    try await near.turnOfLoop()
                     let (held, isWaiting) = try await near.inside {
-                        ($0.unsent.byteCount, $0.waits?.writers.contains { $0.end == .pending } ?? false)
+                        ($0.unsent.byteCount, $0.waitingWriters.contains { $0.end == .pending })
                     }
                     #expect(held < 400_000 + 10_000)
                     #expect(held > 50_000 || !isWaiting)
