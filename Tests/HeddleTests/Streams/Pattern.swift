@@ -70,7 +70,8 @@ extension Bytes {
 
 extension TCPConnection {
     /// Runs `body` on the connection's loop: for what a test wants to see of the inside.
-    func inside<T: Sendable>(_ body: @Sendable @escaping (StreamCore) throws -> T) async throws -> T {
+    func inside<T: Sendable>(_ body: @Sendable @escaping (StreamCore) throws -> T) async throws -> T
+    {
         let stream = stream
         if stream.loop.isCurrent { return try body(stream) }
         return try await stream.loop.hop { try body(stream) }
@@ -103,7 +104,9 @@ extension TCPConnection {
     }
 
     /// Writes `count` bytes of the pattern in pieces of random sizes up to `largest`.
-    func writePattern(_ count: Int, largest: Int = Pattern.period, seed: Seed = Seed(number: 7)) async throws {
+    func writePattern(_ count: Int, largest: Int = Pattern.period, seed: Seed = Seed(number: 7))
+        async throws
+    {
         var random = seed.generator
         var pattern = Pattern()
         while pattern.position < count {

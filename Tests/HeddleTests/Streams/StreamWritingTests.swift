@@ -86,7 +86,9 @@ extension HeddleTests {
             try await kind.withPair { near, far in
                 let writers = 8
                 let writes = 60
-                let blocks = (0..<writers).map { Bytes([UInt8](repeating: UInt8($0), count: 10_000)) }
+                let blocks = (0..<writers).map {
+                    Bytes([UInt8](repeating: UInt8($0), count: 10_000))
+                }
                 async let read: [UInt8: Int] = {
                     var counts: [UInt8: Int] = [:]
                     while let head = try await far.read(upTo: 1) {
@@ -167,7 +169,10 @@ extension HeddleTests {
                     // One turn of the loop, in which the kernel may take more.
                     try await near.stream.loop.eventLoop?.clock.sleep(for: .nanoseconds(1))
                     let (held, isWaiting) = try await near.inside {
-                        ($0.unsent.byteCount, $0.waits?.writers.contains { $0.end == .pending } ?? false)
+                        (
+                            $0.unsent.byteCount,
+                            $0.waits?.writers.contains { $0.end == .pending } ?? false
+                        )
                     }
                     #expect(held < 400_000 + 10_000)
                     #expect(held > 50_000 || !isWaiting)
@@ -178,7 +183,8 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.all)
-        func `a mark smaller than a tick's writes still lets them go`(kind: StreamKind) async throws {
+        func `a mark smaller than a tick's writes still lets them go`(kind: StreamKind) async throws
+        {
             var options = TCPOptions()
             options.limits.unsentHighWater = 1
             options.limits.unsentLowWater = 0

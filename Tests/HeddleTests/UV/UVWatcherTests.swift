@@ -50,7 +50,9 @@ extension HeddleTests {
             try withUVLoop { uv in
                 let file = open("/proc/self/status", O_RDONLY)
                 defer { close(file) }
-                let error = #expect(throws: UVError.self) { try WatchedPoll(loop: uv, descriptor: file) }
+                let error = #expect(throws: UVError.self) {
+                    try WatchedPoll(loop: uv, descriptor: file)
+                }
                 #expect(error?.name == "EPERM")
                 #expect(uv.liveCount(.poll) == 0)
             }
