@@ -56,7 +56,8 @@ struct LawTests {
         for file in try Repository.swiftFiles(under: "Tests") {
             for line in file.lines(matching: /\b(Task|Thread)\.sleep\b|\b[un]?(nano)?sleep\(/) {
                 let isLoopClock =
-                    file.code[line].firstMatch(of: /\bclock\.sleep\(|clock: \w*\.?clock\b/) != nil
+                    file.code[line..<min(line + 2, file.code.count)].joined()
+                    .firstMatch(of: /\bclock\.sleep\(|clock: \w*\.?clock\b/) != nil
                 let isExplained = file.commentAbove(line).contains("// Sleeps: ")
                 #expect(
                     isLoopClock || isExplained,

@@ -62,7 +62,8 @@
 
     /// A copy, in memory of its own, of the first `count` bytes of what was lent last.
     func takeCompacted(_ count: Int) -> Bytes {
-        unsafe Bytes(slab: state.pointee.current, start: state.pointee.used, count: count).compacted()
+        unsafe Bytes(slab: state.pointee.current, start: state.pointee.used, count: count)
+            .compacted()
     }
 
     /// A copy of `bytes`: in the current slab if they are few, else in memory of their own.

@@ -22,7 +22,8 @@ extension Bytes: RandomAccessCollection {
 
     /// The bytes in `bounds` without a copy; traps outside `0 ... count`.
     public subscript(bounds: Range<Int>) -> Bytes {
-        precondition(bounds.lowerBound >= 0 && bounds.upperBound <= count, "byte range out of range")
+        precondition(
+            bounds.lowerBound >= 0 && bounds.upperBound <= count, "byte range out of range")
         return slice(from: bounds.lowerBound, count: bounds.count)
     }
 

@@ -40,7 +40,9 @@ internal import Glibc
     ///
     /// - Parameter deadlineNanoseconds: on the monotonic clock; nil waits without end.
     func wait(untilNanoseconds deadlineNanoseconds: UInt64?) -> Bool {
-        guard let deadlineNanoseconds else { return unsafe pthread_cond_wait(condition, mutex) == 0 }
+        guard let deadlineNanoseconds else {
+            return unsafe pthread_cond_wait(condition, mutex) == 0
+        }
         var time = timespec()
         time.tv_sec = Int(deadlineNanoseconds / 1_000_000_000)
         time.tv_nsec = Int(deadlineNanoseconds % 1_000_000_000)

@@ -48,7 +48,8 @@ extension LoopCore {
     }
 
     func stoppedError(_ operation: String, on subject: String? = nil) -> IOError {
-        IOError(.loopStopped, operation, on: subject, reason: "the event loop '\(name)' has stopped")
+        IOError(
+            .loopStopped, operation, on: subject, reason: "the event loop '\(name)' has stopped")
     }
 
     /// Which task is running, as a number to compare; 0 outside tasks.

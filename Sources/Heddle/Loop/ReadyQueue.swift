@@ -30,7 +30,8 @@ final class PostedWork {
     private var tail = 0
 
     init(capacity: Int = 64) {
-        precondition(capacity > 0 && capacity & (capacity - 1) == 0, "the capacity is a power of two")
+        precondition(
+            capacity > 0 && capacity & (capacity - 1) == 0, "the capacity is a power of two")
         unsafe ring = .allocate(capacity: capacity)
         mask = capacity - 1
     }

@@ -45,7 +45,8 @@ extension EventLoop {
     ///
     /// - Parameter interval: at least a millisecond; less is a programming error and traps.
     public nonisolated func ticks(every interval: Duration) -> Ticks {
-        precondition(interval >= .milliseconds(1), "ticks(every:) needs an interval of 1 ms or more")
+        precondition(
+            interval >= .milliseconds(1), "ticks(every:) needs an interval of 1 ms or more")
         return Ticks(clock: clock, interval: interval)
     }
 }

@@ -12,7 +12,8 @@
 ///   ended as cancelled; else what `body` throws; ``IOError/Code/invalidArgument`` for a limit of zero
 ///   or less.
 public func withTimeout<T: Sendable>(
-    _ limit: Duration, _ name: String = "operation", _ body: @escaping @Sendable () async throws -> T
+    _ limit: Duration, _ name: String = "operation",
+    _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
     guard limit > .zero else {
         throw IOError(
@@ -27,7 +28,8 @@ public func withTimeout<T: Sendable>(
 ///
 /// A deadline that has passed already cancels `body` from its start.
 public func withDeadline<T: Sendable>(
-    _ deadline: LoopClock.Instant, _ name: String = "operation", _ body: @escaping @Sendable () async throws -> T
+    _ deadline: LoopClock.Instant, _ name: String = "operation",
+    _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
     let limit = LoopClock.Instant(nanoseconds: UVLoop.hrtimeNanoseconds).duration(to: deadline)
     return try await withDeadline(in: limit, words: "at its deadline", name, body)

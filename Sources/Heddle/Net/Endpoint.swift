@@ -46,7 +46,9 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
                 throw SocketAddress.malformed(text, "the bracket is not closed")
             }
             let rest = text[text.index(after: end)...]
-            guard rest.hasPrefix(":") else { throw SocketAddress.malformed(text, "the port is missing") }
+            guard rest.hasPrefix(":") else {
+                throw SocketAddress.malformed(text, "the port is missing")
+            }
             return (text[text.index(after: text.startIndex)..<end], rest.dropFirst())
         }
         guard let colon = text.lastIndex(of: ":") else {

@@ -38,7 +38,8 @@ enum NameLookup {
         }
     }
 
-    private static func decode(_ found: [[UInt8]], for endpoint: Endpoint) throws -> [SocketAddress] {
+    private static func decode(_ found: [[UInt8]], for endpoint: Endpoint) throws -> [SocketAddress]
+    {
         var addresses: [SocketAddress] = []
         for bytes in found {
             // Read during the call, and checked against the length there.

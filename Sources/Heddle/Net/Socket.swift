@@ -11,7 +11,9 @@ struct Socket {
         let family = address.isIPv4 ? AF_INET : AF_INET6
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         descriptor = socket(family, type, 0)
-        guard descriptor >= 0 else { throw IOError(errno: errno, "open a socket for", on: "\(address)") }
+        guard descriptor >= 0 else {
+            throw IOError(errno: errno, "open a socket for", on: "\(address)")
+        }
     }
 
     init(descriptor: Int32) {
@@ -74,7 +76,8 @@ struct Socket {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let status = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-            let head = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+            let head = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(
+                to: sockaddr.self)
             return unsafe ofPeer
                 ? getpeername(descriptor, head, &length) : getsockname(descriptor, head, &length)
         }
@@ -90,7 +93,8 @@ struct Socket {
         }
         guard type == Int32(SOCK_STREAM.rawValue) else {
             throw IOError(
-                .invalidArgument, "adopt", on: "descriptor \(descriptor)", reason: "not a stream socket")
+                .invalidArgument, "adopt", on: "descriptor \(descriptor)",
+                reason: "not a stream socket")
         }
         var peer = Self.emptyStorage
         length = socklen_t(MemoryLayout<sockaddr_storage>.size)

@@ -18,7 +18,8 @@ extension SocketAddress {
         case AF_INET:
             let v4 = unsafe bytes.loadUnaligned(as: sockaddr_in.self)
             self.init(
-                host: .v4(UInt32(bigEndian: v4.sin_addr.s_addr)), port: UInt16(bigEndian: v4.sin_port))
+                host: .v4(UInt32(bigEndian: v4.sin_addr.s_addr)),
+                port: UInt16(bigEndian: v4.sin_port))
         case AF_INET6 where bytes.count >= MemoryLayout<sockaddr_in6>.size:
             let v6 = unsafe bytes.loadUnaligned(as: sockaddr_in6.self)
             self.init(

@@ -14,7 +14,8 @@ extension SocketAddress.Host {
         }
         let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
         var v6 = in6_addr()
-        guard let address = parts.first, unsafe inet_pton(AF_INET6, String(address), &v6) == 1 else {
+        guard let address = parts.first, unsafe inet_pton(AF_INET6, String(address), &v6) == 1
+        else {
             return nil
         }
         guard let scope = parts.count == 1 ? 0 : Self.zone(String(parts[1])) else { return nil }

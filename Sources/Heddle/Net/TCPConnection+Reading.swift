@@ -50,7 +50,8 @@ extension TCPConnection {
         guard count > 0 else {
             if count == 0 { return Bytes() }
             throw IOError(
-                .invalidArgument, "read from", on: stream.subject, reason: "a count of \(count) bytes")
+                .invalidArgument, "read from", on: stream.subject,
+                reason: "a count of \(count) bytes")
         }
         guard stream.loop.isCurrent else {
             return try await stream.loop.hop { try await self.stream.read(exactly: count) }

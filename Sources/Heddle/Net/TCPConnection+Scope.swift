@@ -1,3 +1,4 @@
+/// The task whose cancellation is the connection's own.
 extension TCPConnection {
     /// Runs `body` with the current task as the connection's own, as in a server's handler: its
     /// cancellation reaches every operation on the connection by one handler, instead of one for each,

@@ -25,7 +25,9 @@ public struct TCPOptions: Sendable, Hashable {
         if let keepAlive, keepAlive < .seconds(1) || keepAlive > .seconds(32_767) {
             throw Self.invalid("keepAlive", keepAlive.text, "not between 1 s and 32767 s")
         }
-        for (name, bytes) in [("receiveBufferBytes", receiveBufferBytes), ("sendBufferBytes", sendBufferBytes)] {
+        for (name, bytes) in [
+            ("receiveBufferBytes", receiveBufferBytes), ("sendBufferBytes", sendBufferBytes),
+        ] {
             if let bytes, bytes < 1 || bytes > 1 << 30 {
                 throw Self.invalid(name, "\(bytes)", "not between 1 and 1073741824")
             }

@@ -18,10 +18,12 @@ enum AvailableCPUs {
             guard fields.count == 3 else { continue }
             for directory in ancestors(of: String(fields[2])) {
                 if fields[1].isEmpty {
-                    quotas += [version2(read("/sys/fs/cgroup\(directory)/cpu.max"))].compactMap(\.self)
+                    quotas += [version2(read("/sys/fs/cgroup\(directory)/cpu.max"))].compactMap(
+                        \.self)
                 } else if fields[1].split(separator: ",").contains("cpu") {
                     let base = "/sys/fs/cgroup/cpu\(directory)/cpu.cfs"
-                    quotas += [version1(read("\(base)_quota_us"), read("\(base)_period_us"))].compactMap(\.self)
+                    quotas += [version1(read("\(base)_quota_us"), read("\(base)_period_us"))]
+                        .compactMap(\.self)
                 }
             }
         }

@@ -50,7 +50,8 @@ public final class Runtime: Sendable {
         let cpus = options.pinThreads ? LinuxCalls.affinity() : []
         let workers = (0..<count).map { index in
             Worker(
-                name: "\(options.name)-\(index)", cpu: cpus.isEmpty ? nil : cpus[index % cpus.count])
+                name: "\(options.name)-\(index)", cpu: cpus.isEmpty ? nil : cpus[index % cpus.count]
+            )
         }
         do {
             for worker in workers.dropFirst(hosted ? 1 : 0) { try worker.start() }
@@ -195,7 +196,9 @@ extension Runtime {
         for worker in workers {
             let now = LoopClock.Instant(nanoseconds: UVLoop.hrtimeNanoseconds)
             let left = timeout.map { $0 - start.duration(to: now) }
-            do { try worker.control.waitBlocking(timeout: left) } catch { firstError = firstError ?? error }
+            do { try worker.control.waitBlocking(timeout: left) } catch {
+                firstError = firstError ?? error
+            }
         }
         if let firstError { throw firstError }
     }

@@ -50,7 +50,8 @@ public final class Worker: Sendable {
     public var loop: EventLoop {
         get throws {
             guard let loop = control.loop else {
-                throw IOError(.closed, "use the loop of worker", on: name, reason: "it was not started")
+                throw IOError(
+                    .closed, "use the loop of worker", on: name, reason: "it was not started")
             }
             return loop
         }
@@ -86,7 +87,8 @@ public final class Worker: Sendable {
     /// - Throws: what the body threw; ``IOError/Code/wrongThread`` on the worker's own thread, where it
     ///   would wait for itself; ``IOError/Code/timedOut`` if the end does not come in time.
     @available(*, noasync, message: "await stop(within:) instead")
-    public func stopAndWait(within grace: Duration = defaultGrace, timeout: Duration? = nil) throws {
+    public func stopAndWait(within grace: Duration = defaultGrace, timeout: Duration? = nil) throws
+    {
         try Self.check(grace, "stop worker", name)
         try control.refuseOnOwnThread("stop worker")
         control.requestStop(within: grace)

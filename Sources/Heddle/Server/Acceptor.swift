@@ -71,7 +71,10 @@ final class Acceptor: UVPoll, @unchecked Sendable {
             let retry = Retry(acceptor: self)
             self.retry = retry
             loop.schedule(retry, at: UVLoop.hrtimeNanoseconds + milliseconds * 1_000_000)
-            if isNews { client?.acceptFailed(IOError(nil, "accept on", on: "\(address)", error), isFinal: false) }
+            if isNews {
+                client?.acceptFailed(
+                    IOError(nil, "accept on", on: "\(address)", error), isFinal: false)
+            }
             return false
         case .fail:
             close()

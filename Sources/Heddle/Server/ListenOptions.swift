@@ -36,7 +36,8 @@ public struct ListenOptions: Sendable, Hashable {
         }
         guard maximumConnectionsPerLoop > 0 else {
             throw TCPOptions.invalid(
-                "maximumConnectionsPerLoop", "\(maximumConnectionsPerLoop)", "must be more than zero")
+                "maximumConnectionsPerLoop", "\(maximumConnectionsPerLoop)",
+                "must be more than zero")
         }
     }
 }

@@ -17,7 +17,9 @@ extension Runtime {
     ) async throws -> TCPServer {
         let core = nextLoop.core
         let address = try await core.hop {
-            guard !core.isRefusingWork else { throw core.stoppedError("listen on", on: "\(endpoint)") }
+            guard !core.isRefusingWork else {
+                throw core.stoppedError("listen on", on: "\(endpoint)")
+            }
             let limit = UVLoop.hrtimeNanoseconds + 30_000_000_000
             return try await NameLookup.addresses(of: endpoint, on: core, deadline: limit)[0]
         }
@@ -38,6 +40,7 @@ extension Runtime {
         _ endpoint: Endpoint, options: ListenOptions = ListenOptions(),
         onError: TCPServer.ErrorHook? = nil, handler makeHandler: @escaping TCPServer.HandlerFactory
     ) async throws {
-        try await listen(on: endpoint, options: options).serve(onError: onError, handler: makeHandler)
+        try await listen(on: endpoint, options: options).serve(
+            onError: onError, handler: makeHandler)
     }
 }

@@ -40,7 +40,9 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     /// Takes over a listening socket; connections wait in its backlog until `serve`.
     func listen(on socket: Socket) throws {
         do {
-            guard !core.isRefusingWork else { throw core.stoppedError("listen on", on: "\(address)") }
+            guard !core.isRefusingWork else {
+                throw core.stoppedError("listen on", on: "\(address)")
+            }
             acceptor = try Acceptor(socket: socket, address: address, on: core)
         } catch let error as UVError {
             socket.close()

@@ -33,7 +33,9 @@ extension StreamCore {
     @inline(never)
     private final func waitForBytesAsStranger() async throws {
         usualReader.wasStranger = false
-        if unread.isEmpty, machine.readSide == .open, machine.life == .open { try await waitForBytes() }
+        if unread.isEmpty, machine.readSide == .open, machine.life == .open {
+            try await waitForBytes()
+        }
     }
 
     /// The same for all of the first slice.
@@ -61,7 +63,9 @@ extension StreamCore {
     @inline(never)
     final func resumeIfRoom() {
         let limit = Int(unreadHighWater)
-        guard machine.consumed(unread: unread.byteCount, highWater: limit) == .resume else { return }
+        guard machine.consumed(unread: unread.byteCount, highWater: limit) == .resume else {
+            return
+        }
         do {
             try startReading()
         } catch {

@@ -110,7 +110,8 @@ extension StreamCore {
     @inline(never)
     private final func wakeSatisfied() {
         waits?.sent(
-            sentTotal, unsent: unsent.byteCount, lowWater: settings.limits.unsentLowWater, on: queues)
+            sentTotal, unsent: unsent.byteCount, lowWater: settings.limits.unsentLowWater,
+            on: queues)
     }
 
     /// Whether the handler waits for the unsent bytes to become fewer.

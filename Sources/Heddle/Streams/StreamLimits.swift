@@ -27,7 +27,9 @@ public struct StreamLimits: Sendable, Hashable {
         else {
             throw IOError(
                 .invalidArgument, "set stream limits", on: marks,
-                reason: "limits must be more than zero, marks at most 1 GiB, and the low mark below the high one")
+                reason:
+                    "limits must be more than zero, marks at most 1 GiB, and the low mark below the high one"
+            )
         }
     }
 }

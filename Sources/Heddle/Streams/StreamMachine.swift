@@ -54,7 +54,9 @@ struct StreamMachine {
     /// Bytes were taken, and `unread` are left.
     @inline(__always)
     mutating func consumed(unread: Int, highWater: Int) -> AfterConsume {
-        guard isPaused, unread <= highWater / 2, life == .open, readSide == .open else { return .goOn }
+        guard isPaused, unread <= highWater / 2, life == .open, readSide == .open else {
+            return .goOn
+        }
         isPaused = false
         return .resume
     }

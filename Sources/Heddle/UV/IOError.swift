@@ -69,7 +69,8 @@ extension IOError: CustomStringConvertible {
     public var description: String {
         let place = subject.map { " \($0)" } ?? ""
         let name = systemName.map { " (\($0))" } ?? ""
-        let attempts = causes.isEmpty ? "" : "; " + causes.map(\.description).joined(separator: "; ")
+        let attempts =
+            causes.isEmpty ? "" : "; " + causes.map(\.description).joined(separator: "; ")
         return "\(operation)\(place): \(reason)\(name)\(attempts)"
     }
 }

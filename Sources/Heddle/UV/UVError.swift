@@ -32,8 +32,11 @@ struct UVError: Error, Equatable {
         // The longest message of libuv 1.44 has 60 characters.
         var buffer = [CChar](repeating: 0, count: 128)
         // The pointer lives for the call only, and the length passed is the buffer's.
-        unsafe buffer.withUnsafeMutableBufferPointer { unsafe _ = render(status, $0.baseAddress, $0.count) }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        unsafe buffer.withUnsafeMutableBufferPointer {
+            unsafe _ = render(status, $0.baseAddress, $0.count)
+        }
+        return String(
+            decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

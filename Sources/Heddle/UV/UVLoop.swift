@@ -20,7 +20,9 @@ internal import Glibc
         guard status >= 0 else {
             isClosed = true
             // libuv 1.44 gives back all but its epoll descriptor when a later step fails.
-            if unsafe raw.pointee.backend_fd != -1 { unsafe _ = Glibc.close(raw.pointee.backend_fd) }
+            if unsafe raw.pointee.backend_fd != -1 {
+                unsafe _ = Glibc.close(raw.pointee.backend_fd)
+            }
             throw UVError(status: status)
         }
     }

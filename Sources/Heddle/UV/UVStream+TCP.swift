@@ -14,7 +14,8 @@ extension UVStream {
     final func connect(to address: UnsafePointer<sockaddr>) throws(UVError) {
         let request = UnsafeMutablePointer<uv_connect_t>.allocate(capacity: 1)
         // libuv holds the request until its callback, and finds the stream through the handle.
-        let status = unsafe uv_tcp_connect(request, raw(as: uv_tcp_t.self), address) { request, status in
+        let status = unsafe uv_tcp_connect(request, raw(as: uv_tcp_t.self), address) {
+            request, status in
             let owner = unsafe Unmanaged<UVStream>.fromOpaque(request!.pointee.handle.pointee.data)
             unsafe request!.deallocate()
             unsafe owner._withUnsafeGuaranteedRef {

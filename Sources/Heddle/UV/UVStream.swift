@@ -50,7 +50,8 @@ class UVStream: UVHandle {
         let status = unsafe uv_read_start(
             raw(as: uv_stream_t.self),
             { handle, _, buffer in
-                let owner = unsafe Unmanaged<UVStream>.fromOpaque(handle.unsafelyUnwrapped.pointee.data)
+                let owner = unsafe Unmanaged<UVStream>.fromOpaque(
+                    handle.unsafelyUnwrapped.pointee.data)
                 let memory = unsafe owner._withUnsafeGuaranteedRef { unsafe $0.lendBuffer() }
                 unsafe buffer.unsafelyUnwrapped.pointee.base =
                     memory.baseAddress?.assumingMemoryBound(to: CChar.self)
@@ -59,7 +60,8 @@ class UVStream: UVHandle {
             { handle, count, _ in
                 // A count of 0 is EAGAIN: nothing happened.
                 if count == 0 { return }
-                let owner = unsafe Unmanaged<UVStream>.fromOpaque(handle.unsafelyUnwrapped.pointee.data)
+                let owner = unsafe Unmanaged<UVStream>.fromOpaque(
+                    handle.unsafelyUnwrapped.pointee.data)
                 unsafe owner._withUnsafeGuaranteedRef {
                     count > 0
                         ? $0.didRead(count: count)
@@ -121,7 +123,8 @@ class UVStream: UVHandle {
             let status = unsafe uv_write(
                 request, raw(as: uv_stream_t.self), buffers.baseAddress, UInt32(buffers.count)
             ) { request, status in
-                let owner = unsafe Unmanaged<UVStream>.fromOpaque(request!.pointee.handle.pointee.data)
+                let owner = unsafe Unmanaged<UVStream>.fromOpaque(
+                    request!.pointee.handle.pointee.data)
                 unsafe request!.deallocate()
                 unsafe owner._withUnsafeGuaranteedRef {
                     $0.didWrite(status: status)

@@ -128,7 +128,9 @@ extension HeddleTests {
                 let value = UInt8(truncatingIfNeeded: round)
                 let count = [1, 64, 1500, 20_000, 65_536].randomElement(using: &random)!
                 held.append((Self.read(value, count, from: pool), value))
-                while held.count > 12 || (!held.isEmpty && Int.random(in: 0..<3, using: &random) == 0) {
+                while held.count > 12
+                    || (!held.isEmpty && Int.random(in: 0..<3, using: &random) == 0)
+                {
                     let index = Int.random(in: 0..<held.count, using: &random)
                     let (bytes, value) = held.remove(at: index)
                     let same = bytes.first == value && bytes.last == value

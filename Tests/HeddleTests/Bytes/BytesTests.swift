@@ -5,7 +5,9 @@ import Testing
 extension HeddleTests {
     @Suite struct BytesTests {
         @Test func `text comes back as it went in`() {
-            for text in ["", "a", "GET / HTTP/1.0\r\n", "grüße, 世界 🧵", String(repeating: "x", count: 9_999)] {
+            for text in [
+                "", "a", "GET / HTTP/1.0\r\n", "grüße, 世界 🧵", String(repeating: "x", count: 9_999),
+            ] {
                 let bytes = Bytes(text)
                 #expect(String(bytes) == text)
                 #expect(bytes.count == text.utf8.count)

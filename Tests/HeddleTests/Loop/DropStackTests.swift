@@ -11,7 +11,8 @@ extension HeddleTests {
                 #expect(stack.takeAll().isEmpty)
                 for timer in timers { #expect(stack.push(timer)) }
                 let taken = stack.takeAll()
-                #expect(Set(taken.map(ObjectIdentifier.init)) == Set(timers.map(ObjectIdentifier.init)))
+                #expect(
+                    Set(taken.map(ObjectIdentifier.init)) == Set(timers.map(ObjectIdentifier.init)))
                 #expect(stack.takeAll().isEmpty)
                 for timer in taken { timer.close() }
                 uv.run()
@@ -52,7 +53,9 @@ extension HeddleTests {
         /// Drop against close: four threads drop handles while the loop takes, shuts and goes on
         /// taking. Each handle is either taken or refused, and none is leaked. Twenty rounds.
         @Test(arguments: Seed.some(4))
-        func `handles dropped during the end are taken or refused, never lost`(seed: Seed) async throws {
+        func `handles dropped during the end are taken or refused, never lost`(seed: Seed)
+            async throws
+        {
             var random = seed.generator
             for _ in 0..<TestScale.times(5, full: 500) {
                 let takes = Int.random(in: 0..<40, using: &random)

@@ -43,7 +43,8 @@ extension HeddleTests {
             func check(_ loop: EventLoop) -> Bool { loop.isCurrent }
         }
 
-        @Test func `an unstructured task leaves the loop, one of the loop's does not`() async throws {
+        @Test func `an unstructured task leaves the loop, one of the loop's does not`() async throws
+        {
             try await withTestLoop { loop in
                 #expect(await Task { loop.isCurrent }.value == false)
                 #expect(await Task.detached { loop.isCurrent }.value == false)

@@ -55,7 +55,7 @@ extension HeddleTests {
                 try await onThreads(9) { index in
                     if index == 8 {
                         let queue = TurnQueues()
-            defer { queue.destroy() }
+                        defer { queue.destroy() }
                         for _ in 0..<(round * 7 % 100) { inbox.take(5, into: queue) }
                         inbox.shut()
                         inbox.take(.max, into: queue)

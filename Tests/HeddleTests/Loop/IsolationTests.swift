@@ -55,7 +55,9 @@ extension HeddleTests {
                 try await withThrowingTaskGroup(of: Bool.self) { group in
                     for _ in 0..<50 { group.addTask { try await room.enterSlowly() } }
                     for _ in 0..<50 {
-                        group.addTask { try await runtime.loops[0].task { try await room.enterSlowly() }.value }
+                        group.addTask {
+                            try await runtime.loops[0].task { try await room.enterSlowly() }.value
+                        }
                     }
                     for try await isWell in group { #expect(isWell) }
                 }

@@ -66,7 +66,9 @@ extension HeddleTests {
                     #expect(error?.code == .loopStopped)
                     #expect(error.map { "\($0)" } == "sleep: the event loop 'late' has stopped")
                 }
-                for await _ in loop.ticks(every: .seconds(1)) { Issue.record("a beat after the end") }
+                for await _ in loop.ticks(every: .seconds(1)) {
+                    Issue.record("a beat after the end")
+                }
                 #expect(loop.now <= loop.clock.now)
             }
         }

@@ -61,7 +61,9 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a deadline after the end of the world waits, and can be cancelled`() async throws {
+        @Test func `a deadline after the end of the world waits, and can be cancelled`()
+            async throws
+        {
             // libuv: timer_huge_timeout.
             try await withTestLoop { loop in
                 let sleeper = loop.task { try await loop.clock.sleep(for: .seconds(Int64.max)) }
@@ -95,7 +97,8 @@ extension HeddleTests {
                 try await Task.sleep(until: start.advanced(by: .milliseconds(3)), clock: loop.clock)
                 #expect(loop.isCurrent)
                 #expect(start.duration(to: loop.clock.now) >= .milliseconds(3))
-                try await Task.sleep(for: .milliseconds(1), tolerance: .seconds(1), clock: loop.clock)
+                try await Task.sleep(
+                    for: .milliseconds(1), tolerance: .seconds(1), clock: loop.clock)
                 let measured = loop.clock.measure { _ = loop.now }
                 #expect(measured >= .zero)
             }
@@ -146,7 +149,9 @@ extension HeddleTests {
             #expect(end.advanced(by: .seconds(1)) == end)
             #expect(end > zero)
             #expect(zero.advanced(by: .nanoseconds(5)).duration(to: zero) == .nanoseconds(-5))
-            #expect(Instant(nanoseconds: .max).advanced(by: .seconds(1)).nanoseconds >= UInt64(Int64.max))
+            #expect(
+                Instant(nanoseconds: .max).advanced(by: .seconds(1)).nanoseconds
+                    >= UInt64(Int64.max))
         }
 
         @Test func `durations are clamped to 64 bits of nanoseconds and read well`() {

@@ -18,7 +18,9 @@ extension HeddleTests {
                     loop.post { done.fire() }
                 }
                 try await done.wait()
-                let (counts, disordered) = await loop.run { _ in (arrivals.counts, arrivals.disordered) }
+                let (counts, disordered) = await loop.run { _ in
+                    (arrivals.counts, arrivals.disordered)
+                }
                 #expect(counts == Array(repeating: each, count: 8))
                 #expect(disordered == 0)
             }
@@ -57,14 +59,17 @@ extension HeddleTests {
             }
         }
 
-        private static func postForEver(on loop: EventLoop, until enough: Signal, _ rounds: Counter) {
+        private static func postForEver(on loop: EventLoop, until enough: Signal, _ rounds: Counter)
+        {
             rounds.add()
             loop.post {
                 if !enough.hasFired { postForEver(on: loop, until: enough, rounds) }
             }
         }
 
-        @Test func `a body that posts itself for ever does not keep the loop from stopping`() async throws {
+        @Test func `a body that posts itself for ever does not keep the loop from stopping`()
+            async throws
+        {
             let enough = Signal()
             let rounds = Counter()
             try await withTestLoop { loop in

@@ -43,7 +43,8 @@ extension HeddleTests {
                     queue.append(Self.item(added, list))
                     added += 1
                 }
-                for _ in 0..<Int.random(in: 0...9, using: &random) where Self.run(queue.popFirst()) {
+                for _ in 0..<Int.random(in: 0...9, using: &random) where Self.run(queue.popFirst())
+                {
                     taken += 1
                 }
                 let count = queue.count

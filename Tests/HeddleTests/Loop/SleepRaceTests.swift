@@ -42,7 +42,8 @@ extension HeddleTests {
 
         /// Cancel against fire: cancelled from another thread at about the moment of the deadline.
         @Test(arguments: Seed.some(2))
-        func `a sleep cancelled at its deadline ends one way or the other`(seed: Seed) async throws {
+        func `a sleep cancelled at its deadline ends one way or the other`(seed: Seed) async throws
+        {
             let rounds = TestScale.times(1_000, full: 50_000)
             try await withTestRuntime(threads: 1, limit: .seconds(300)) { runtime in
                 var random = seed.generator

@@ -21,7 +21,8 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a body that is late is cancelled, and the error names the limit`() async throws {
+        @Test func `a body that is late is cancelled, and the error names the limit`() async throws
+        {
             try await withTestLoop { loop in
                 let error = await #expect(throws: IOError.self) {
                     try await withTimeout(.milliseconds(5), "upload") {
@@ -62,7 +63,9 @@ extension HeddleTests {
             }
         }
 
-        @Test func `an error other than the cancellation is told after the deadline too`() async throws {
+        @Test func `an error other than the cancellation is told after the deadline too`()
+            async throws
+        {
             try await withTestLoop { loop in
                 await #expect(throws: WaitedTooLong.self) {
                     try await withTimeout(.milliseconds(2)) {
@@ -75,7 +78,9 @@ extension HeddleTests {
 
         /// A read that ends with bytes although its task is cancelled must hand them on: they are
         /// nowhere else any more. Five hundred times, with the cancellation on and off the loop.
-        @Test func `a value that the body returns in spite of the caller's cancellation is kept`() async throws {
+        @Test func `a value that the body returns in spite of the caller's cancellation is kept`()
+            async throws
+        {
             try await withTestLoop { loop in
                 for round in 0..<500 {
                     let isInside = Signal()
@@ -167,7 +172,8 @@ extension HeddleTests {
         /// The deadline against the body's end: both at the same moment, over and over. Either the
         /// value comes or the timeout, and nothing is left.
         @Test(arguments: Seed.some(3))
-        func `a body that ends with its deadline ends one way or the other`(seed: Seed) async throws {
+        func `a body that ends with its deadline ends one way or the other`(seed: Seed) async throws
+        {
             try await withTestLoop { loop in
                 var random = seed.generator
                 var values = 0

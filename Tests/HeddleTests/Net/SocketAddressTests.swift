@@ -11,8 +11,10 @@ extension HeddleTests {
             ("[::]:0", "[::]:0"), ("[0:0:0:0:0:0:0:1]:1", "[::1]:1"),
             ("[2001:DB8::ff]:443", "[2001:db8::ff]:443"), ("[fe80::1%7]:80", "[fe80::1%7]:80"),
             ("[fe80::1%0]:80", "[fe80::1]:80"), ("[::ffff:1.2.3.4]:5", "[::ffff:1.2.3.4]:5"),
-            ("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:1",
-                "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:1"),
+            (
+                "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:1",
+                "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:1"
+            ),
             ("[127.0.0.1]:9", "127.0.0.1:9"),
         ]
 
@@ -40,7 +42,10 @@ extension HeddleTests {
             #expect(error?.operation == "parse address")
         }
 
-        @Test(arguments: ["", "localhost", "1.2.3.4:80", "[::1]", "::1%", "1.2.3.4\u{0}", "::1\u{0}x", "::1%1\u{0}"])
+        @Test(arguments: [
+            "", "localhost", "1.2.3.4:80", "[::1]", "::1%", "1.2.3.4\u{0}", "::1\u{0}x",
+            "::1%1\u{0}",
+        ])
         func `an ip that is none is refused`(ip: String) {
             let error = #expect(throws: IOError.self) { try SocketAddress(ip: ip, port: 80) }
             #expect(error?.code == .invalidArgument)

@@ -28,7 +28,8 @@ extension HeddleTests {
             #expect(error?.code == .invalidArgument)
         }
 
-        @Test func `options reach the socket of a connection and of an accepted one`() async throws {
+        @Test func `options reach the socket of a connection and of an accepted one`() async throws
+        {
             var options = TCPOptions()
             options.keepAlive = .seconds(7)
             options.sendBufferBytes = 20_000

@@ -51,7 +51,8 @@ extension HeddleTests {
         @Test func `version 1 has two files under the cpu controller`() {
             #expect(
                 Self.quota([
-                    "/proc/self/cgroup": "12:memory:/m\n4:cpu,cpuacct:/docker/x\n1:name=systemd:/\n",
+                    "/proc/self/cgroup":
+                        "12:memory:/m\n4:cpu,cpuacct:/docker/x\n1:name=systemd:/\n",
                     "/sys/fs/cgroup/cpu/docker/x/cpu.cfs_quota_us": "250000\n",
                     "/sys/fs/cgroup/cpu/docker/x/cpu.cfs_period_us": "100000\n",
                 ]) == 2.5)
@@ -66,7 +67,9 @@ extension HeddleTests {
                 ]) == nil)
         }
 
-        @Test(arguments: ["", "garbage", "100000", "0 100000", "100000 0", "a b", "1 2 3", "-5 100"])
+        @Test(arguments: [
+            "", "garbage", "100000", "0 100000", "100000 0", "a b", "1 2 3", "-5 100",
+        ])
         func `what cannot be read is no limit`(text: String) {
             #expect(
                 Self.quota([

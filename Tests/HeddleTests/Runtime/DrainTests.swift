@@ -113,7 +113,8 @@ extension HeddleTests {
             try await waiting { try await worker.stop(within: .milliseconds(5)) }
         }
 
-        @Test func `a body that ends when it is cancelled does not shorten the drain`() async throws {
+        @Test func `a body that ends when it is cancelled does not shorten the drain`() async throws
+        {
             let running = Signal()
             let worker = Worker(name: "long-drain") { loop in
                 running.fire()

@@ -64,7 +64,8 @@ extension HeddleTests {
             try await Runtime.run(options) { runtime in
                 #expect(runtime.loops.map(\.name) == ["named-0", "named-1", "named-2"])
                 for (index, loop) in runtime.loops.enumerated() {
-                    #expect(await loop.run { _ in LinuxCalls.affinity() } == [cpus[index % cpus.count]])
+                    #expect(
+                        await loop.run { _ in LinuxCalls.affinity() } == [cpus[index % cpus.count]])
                 }
                 let inTurn = (0..<6).map { _ in ObjectIdentifier(runtime.nextLoop) }
                 #expect(inTurn == (runtime.loops + runtime.loops).map { ObjectIdentifier($0) })
@@ -81,7 +82,9 @@ extension HeddleTests {
                     #expect(throws: Never.self) { try runtime.stopAndWait(timeout: .seconds(20)) }
                 } else {
                     runtime.requestStop()
-                    #expect(throws: Never.self) { try runtime.waitUntilStopped(timeout: .seconds(20)) }
+                    #expect(throws: Never.self) {
+                        try runtime.waitUntilStopped(timeout: .seconds(20))
+                    }
                 }
             }
             try await waiting { try await fromLoop.value }
@@ -95,7 +98,9 @@ extension HeddleTests {
                 for loop in runtime.loops {
                     let checked = Signal()
                     loop.post {
-                        for call in [{ try runtime.stopAndWait() }, { try runtime.waitUntilStopped() }] {
+                        for call in [
+                            { try runtime.stopAndWait() }, { try runtime.waitUntilStopped() },
+                        ] {
                             let error = #expect(throws: IOError.self) { try call() }
                             #expect(error?.code == .wrongThread)
                         }
@@ -153,7 +158,9 @@ extension HeddleTests {
                             try await Runtime.run(.init(threads: 2)) { runtime in
                                 for loop in runtime.loops {
                                     try await loop.task {
-                                        let isOwn = runtime.loops.contains { $0 === EventLoop.current }
+                                        let isOwn = runtime.loops.contains {
+                                            $0 === EventLoop.current
+                                        }
                                         if !isOwn { strangers.add() }
                                         try await loop.clock.sleep(for: .microseconds(100))
                                     }.value

@@ -170,11 +170,15 @@ extension HeddleTests {
 
         @Test func `a negative grace is refused`() async throws {
             let worker = Worker(name: "grace")
-            let error = await #expect(throws: IOError.self) { try await worker.stop(within: .seconds(-1)) }
+            let error = await #expect(throws: IOError.self) {
+                try await worker.stop(within: .seconds(-1))
+            }
             #expect(error?.code == .invalidArgument)
             #expect(worker.control.state == .idle)
             try await onThreads(1) { _ in
-                let error = #expect(throws: IOError.self) { try worker.stopAndWait(within: .seconds(-1)) }
+                let error = #expect(throws: IOError.self) {
+                    try worker.stopAndWait(within: .seconds(-1))
+                }
                 #expect(error?.code == .invalidArgument)
             }
         }

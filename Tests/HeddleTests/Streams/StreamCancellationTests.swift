@@ -90,14 +90,17 @@ extension HeddleTests {
         ) async throws {
             let rounds = TestScale.times(2_500, full: 25_000)
             try await kind.withPair { near, far in
-                let writer = Task { try await far.writePatternSlowly(until: Task.isCancelled, seed: seed) }
+                let writer = Task {
+                    try await far.writePatternSlowly(until: Task.isCancelled, seed: seed)
+                }
                 var random = seed.generator
                 var pattern = Pattern()
                 for _ in 0..<rounds {
                     let limit = Int.random(in: 1...5_000, using: &random)
                     let exactly = Bool.random(using: &random)
                     let reader = Task {
-                        exactly ? try await near.read(exactly: limit) : try await near.read(upTo: limit)
+                        exactly
+                            ? try await near.read(exactly: limit) : try await near.read(upTo: limit)
                     }
                     for _ in 0..<Int.random(in: 0...6, using: &random) { await Task.yield() }
                     reader.cancel()

@@ -34,13 +34,16 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
 
     /// Every kind this machine has. That IPv6 is missing is reported by a test of its own.
     static let all: [StreamKind] =
-        hasIPv6 ? [tcpIPv4, tcpIPv6, unix, inHandler, offLoop] : [tcpIPv4, unix, inHandler, offLoop]
+        hasIPv6
+        ? [tcpIPv4, tcpIPv6, unix, inHandler, offLoop] : [tcpIPv4, unix, inHandler, offLoop]
 
     /// Those whose peers can be reset and whose buffers can be bounded: TCP.
     static let tcp = all.filter { $0.family != .unix }
 
     static let hasIPv6: Bool = {
-        guard let probe = try? RawSocket.listening(on: SocketAddress("[::1]:0")) else { return false }
+        guard let probe = try? RawSocket.listening(on: SocketAddress("[::1]:0")) else {
+            return false
+        }
         probe.close()
         return true
     }()
@@ -187,7 +190,8 @@ func servingObjects(
 }
 
 private func whileServing(
-    _ server: TCPServer, grace: Duration, _ body: @escaping @Sendable (TCPServer) async throws -> Void,
+    _ server: TCPServer, grace: Duration,
+    _ body: @escaping @Sendable (TCPServer) async throws -> Void,
     _ serve: @escaping @Sendable () async throws -> Void
 ) async throws {
     let serve = Task { try await serve() }

@@ -7,7 +7,8 @@ extension HeddleTests {
         static let inputs: [(text: String, lines: [String])] = [
             ("", []), ("\n", [""]), ("\r\n", [""]), ("a\n", ["a"]), ("a", ["a"]),
             ("a\r\nb\nc", ["a", "b", "c"]), ("\n\n\n", ["", "", ""]), ("a\n\nb\n", ["a", "", "b"]),
-            ("a\rb\r\r\nc\n", ["a\rb\r", "c"]), ("é🧵\nü\r\n", ["é🧵", "ü"]), ("a\u{0}b\n", ["a\u{0}b"]),
+            ("a\rb\r\r\nc\n", ["a\rb\r", "c"]), ("é🧵\nü\r\n", ["é🧵", "ü"]),
+            ("a\u{0}b\n", ["a\u{0}b"]),
         ]
 
         @Test(arguments: StreamKind.all)
@@ -59,7 +60,8 @@ extension HeddleTests {
         ]
 
         @Test(arguments: bounds.indices, [1, 3, 100])
-        func `a line may be as long as the bound and no longer`(index: Int, step: Int) async throws {
+        func `a line may be as long as the bound and no longer`(index: Int, step: Int) async throws
+        {
             let (input, count) = Self.bounds[index]
             var pieces: [[UInt8]] = []
             var rest = Array(input.utf8)[...]
@@ -80,7 +82,9 @@ extension HeddleTests {
 
         @Test func `an endless line is given up at the bound, not read to its end`() async throws {
             try await StreamKind.tcpIPv4.withPair { near, far in
-                let flood = Task { while true { try await far.write(Bytes([UInt8](repeating: 65, count: 4096))) } }
+                let flood = Task {
+                    while true { try await far.write(Bytes([UInt8](repeating: 65, count: 4096))) }
+                }
                 let error = await #expect(throws: IOError.self) { try await near.allLines() }
                 #expect(error?.code == .limitExceeded)
                 near.reset()

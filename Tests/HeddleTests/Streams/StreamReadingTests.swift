@@ -25,11 +25,15 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.all, Seed.some(1))
-        func `small pieces both ways at once arrive whole`(kind: StreamKind, seed: Seed) async throws {
+        func `small pieces both ways at once arrive whole`(kind: StreamKind, seed: Seed)
+            async throws
+        {
             let total = TestScale.times(1 << 20, full: 64 << 20)
             try await kind.withPair { near, far in
-                async let wroteNear: Void = near.writePatternAndFinish(total, largest: 300, seed: seed)
-                async let wroteFar: Void = far.writePatternAndFinish(total, largest: 300, seed: seed)
+                async let wroteNear: Void = near.writePatternAndFinish(
+                    total, largest: 300, seed: seed)
+                async let wroteFar: Void = far.writePatternAndFinish(
+                    total, largest: 300, seed: seed)
                 async let readNear = near.expectPatternToEnd()
                 #expect(try await far.expectPatternToEnd() == total)
                 #expect(try await readNear == total)
@@ -54,7 +58,9 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.all)
-        func `a read gives no more than its limit and leaves the rest`(kind: StreamKind) async throws {
+        func `a read gives no more than its limit and leaves the rest`(kind: StreamKind)
+            async throws
+        {
             try await kind.withPeer { near, peer in
                 try peer.write("abcdef")
                 #expect(try await near.read(upTo: 1) == "a")
@@ -82,7 +88,9 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.all)
-        func `a read into a buffer fills its start and leaves the rest`(kind: StreamKind) async throws {
+        func `a read into a buffer fills its start and leaves the rest`(kind: StreamKind)
+            async throws
+        {
             try await kind.withPeer { near, peer in
                 try peer.write("abc")
                 var buffer = [UInt8](repeating: 0, count: 2)
@@ -165,7 +173,8 @@ extension HeddleTests {
                 var idleRounds = 0
                 // Until the kernel's buffers are full too: nothing fits for a while.
                 while idleRounds < 5 {
-                    let count = peer.writeWhatFits(Array(block[sent..<min(sent + 65_536, block.count)]))
+                    let count = peer.writeWhatFits(
+                        Array(block[sent..<min(sent + 65_536, block.count)]))
                     sent += count
                     idleRounds = count == 0 ? idleRounds + 1 : 0
                     if count == 0 { try await near.until { $0.machine.isPaused } }

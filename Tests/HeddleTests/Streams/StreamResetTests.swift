@@ -6,7 +6,8 @@ import Testing
 extension HeddleTests {
     @Suite struct StreamResetTests {
         @Test(arguments: StreamKind.all)
-        func `a reset in the middle of a write is one error, broken`(kind: StreamKind) async throws {
+        func `a reset in the middle of a write is one error, broken`(kind: StreamKind) async throws
+        {
             for _ in 0..<10 {
                 try await kind.withPeer { near, peer in
                     let writer = Task { try await near.writeUntilFailure() }

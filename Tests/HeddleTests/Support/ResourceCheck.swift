@@ -52,7 +52,8 @@ struct ResourceCheck: Sendable {
 
     /// The calling thread's number, which no other thread of the system has at the same time.
     static var currentThread: Int {
-        link("/proc/thread-self").flatMap { $0.split(separator: "/").last.flatMap { Int($0) } } ?? -1
+        link("/proc/thread-self").flatMap { $0.split(separator: "/").last.flatMap { Int($0) } }
+            ?? -1
     }
 
     /// Fails the test for each of these threads that is still there.

@@ -80,7 +80,9 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a signal fires once for all who wait and for those who come later`() async throws {
+        @Test func `a signal fires once for all who wait and for those who come later`()
+            async throws
+        {
             let signal = Signal(after: 3)
             let passed = Counter()
             let all = Task {

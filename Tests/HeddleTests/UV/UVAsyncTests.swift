@@ -19,7 +19,8 @@ extension HeddleTests {
             try result.get()
         }
 
-        @Test func `many signals become a few calls, and at least one after the last`() async throws {
+        @Test func `many signals become a few calls, and at least one after the last`() async throws
+        {
             let result = try await Self.onOneThread {
                 try withUVLoop { uv in
                     let sent = Counter()

@@ -95,7 +95,8 @@ extension HeddleTests {
             }
         }
 
-        @Test func `close callbacks come after the callbacks of the iteration that closes`() throws {
+        @Test func `close callbacks come after the callbacks of the iteration that closes`() throws
+        {
             // libuv: close_order.
             try withUVLoop { uv in
                 var order: [String] = []

@@ -50,7 +50,9 @@ extension HeddleTests {
             try withUVLoop { uv in
                 let file = open("/proc/self/status", O_RDONLY)
                 defer { close(file) }
-                let error = #expect(throws: UVError.self) { try WatchedPoll(loop: uv, descriptor: file) }
+                let error = #expect(throws: UVError.self) {
+                    try WatchedPoll(loop: uv, descriptor: file)
+                }
                 #expect(error?.name == "EPERM")
                 #expect(uv.liveCount(.poll) == 0)
             }
@@ -70,7 +72,7 @@ extension HeddleTests {
                                 watchers[number].close()
                             })
                     }
-                    kill(getpid(), SIGUSR1)
+                    raiseHere(SIGUSR1)
                     first.run()
                     second.run()
                     #expect(heard.sorted() == [0, 1])
@@ -85,7 +87,7 @@ extension HeddleTests {
                 let watcher = try UVSignal(loop: uv, signal: SIGUSR1) { _ in
                     Issue.record("delivered after the close")
                 }
-                kill(getpid(), SIGUSR1)
+                raiseHere(SIGUSR1)
                 watcher.close()
                 uv.run()
                 #expect(watcher.phase == .closed)
@@ -102,4 +104,16 @@ extension HeddleTests {
             }
         }
     }
+}
+
+/// Delivers a signal to this thread before it returns. A signal to the process may be delivered later,
+/// on any thread, when the watcher that should get it is closed and the default action is to end.
+private func raiseHere(_ signal: Int32) {
+    var wanted = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&wanted)
+    sigaddset(&wanted, signal)
+    pthread_sigmask(SIG_UNBLOCK, &wanted, &before)
+    raise(signal)
+    pthread_sigmask(SIG_SETMASK, &before, nil)
 }
