@@ -133,6 +133,7 @@ extension HeddleTests {
             try await blocked.wait()
             let start = ProcessTime.used
             let span = Duration.milliseconds(500)
+            // Sleeps: what is measured is what happens meanwhile.
             try await Task.sleep(for: span, clock: .continuous)
             let used = ProcessTime.used - start
             // One per cent, and what the clock's resolution and the sleep itself may take.

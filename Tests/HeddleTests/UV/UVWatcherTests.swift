@@ -70,7 +70,7 @@ extension HeddleTests {
                                 watchers[number].close()
                             })
                     }
-                    kill(getpid(), SIGUSR1)
+                    raise(SIGUSR1)
                     first.run()
                     second.run()
                     #expect(heard.sorted() == [0, 1])
@@ -85,7 +85,7 @@ extension HeddleTests {
                 let watcher = try UVSignal(loop: uv, signal: SIGUSR1) { _ in
                     Issue.record("delivered after the close")
                 }
-                kill(getpid(), SIGUSR1)
+                raise(SIGUSR1)
                 watcher.close()
                 uv.run()
                 #expect(watcher.phase == .closed)
