@@ -37,8 +37,10 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "HeddleTests", dependencies: ["Heddle"], swiftSettings: rules),
-        .testTarget(name: "TidyTests", dependencies: [], swiftSettings: rules),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: rules),
+        .testTarget(
+            name: "HeddleTests", dependencies: ["Heddle", "TestSupport"], swiftSettings: rules),
+        .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: rules),
     ]
 )
 
@@ -56,7 +58,7 @@ package.targets += samples.map(sample)
 package.targets += [
     .testTarget(
         name: "IntegrationTests",
-        dependencies: ["Heddle", "HeddleCommand"] + samples.map { .target(name: $0) },
+        dependencies: ["Heddle", "HeddleCommand", "TestSupport"] + samples.map { .target(name: $0) },
         swiftSettings: rules)
 ]
 

@@ -1,4 +1,5 @@
 import Heddle
+import TestSupport
 import Testing
 
 /// Runs `body` with a runtime that reads what commands print.
@@ -30,7 +31,7 @@ func expectFailure(
     #expect(outcome == .init(status: 1, output: [], errors: [line]), sourceLocation: location)
 }
 
-@Suite("The command line", .timeLimit(.minutes(2)))
+@Suite("The command line", .together, .timeLimit(.minutes(2)))
 struct CommandTests {
     @Test func `the version is one line`() async throws {
         let outcome = try await outcome("--version")

@@ -1,7 +1,8 @@
 import Heddle
+import TestSupport
 import Testing
 
-@Suite("heddle echo, bad input", .timeLimit(.minutes(2)))
+@Suite("heddle echo, bad input", .together, .timeLimit(.minutes(2)))
 struct EchoCommandErrorTests {
     @Test func `a port in use is named`() async throws {
         try await withCommandLoop { loop in

@@ -1,8 +1,9 @@
 import Foundation
 import Heddle
+import TestSupport
 import Testing
 
-@Suite("heddle echo", .timeLimit(.minutes(2)))
+@Suite("heddle echo", .together, .timeLimit(.minutes(2)))
 struct EchoCommandTests {
     /// The address in `listening on tcp ADDRESS`.
     static func address(in line: String?) throws -> SocketAddress {

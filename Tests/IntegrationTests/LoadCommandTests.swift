@@ -1,8 +1,9 @@
 import Foundation
 import Heddle
+import TestSupport
 import Testing
 
-@Suite("heddle load", .timeLimit(.minutes(2)))
+@Suite("heddle load", .together, .timeLimit(.minutes(2)))
 struct LoadCommandTests {
     /// Runs a load against a server of this process.
     static func load(

@@ -1,8 +1,9 @@
 import Heddle
+import TestSupport
 import Testing
 
 /// Every sample does what its first lines say. One after the other, since waiting for a process blocks.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.together, .serialized, .timeLimit(.minutes(2)))
 struct SamplesTests {
     /// Connects to a sample on a loop of its own.
     private func talk<T: Sendable>(

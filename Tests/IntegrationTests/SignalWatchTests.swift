@@ -1,10 +1,11 @@
 import Foundation
 import Heddle
+import TestSupport
 import Testing
 
 /// Signals belong to the whole process, so each test has one of its own, whose default action is to be
 /// ignored.
-@Suite("SignalWatch", .serialized, .timeLimit(.minutes(1)))
+@Suite("SignalWatch", .together, .serialized, .timeLimit(.minutes(1)))
 struct SignalWatchTests {
     /// Whether the process has the default action for `signal`.
     private static func isDefault(_ signal: Int32) -> Bool {

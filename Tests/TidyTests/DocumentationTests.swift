@@ -1,7 +1,9 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The documents agree with the code and with each other.
+@Suite(.together)
 struct DocumentationTests {
     /// A block of Swift in a document or in the documentation of a source.
     struct Block {

@@ -1,6 +1,8 @@
+import TestSupport
 import Testing
 
 /// What files are called and how they begin.
+@Suite(.together)
 struct NamingTests {
     private let files: [SourceFile]
 

@@ -1,7 +1,9 @@
+import TestSupport
 import Testing
 
 /// Wherever the compiler's checks are overruled a comment says why that is right. These tests see that
 /// the comment is there; whether it is true is for the reader.
+@Suite(.together)
 struct ReasonTests {
     private let files: [SourceFile]
 

@@ -1,6 +1,8 @@
+import TestSupport
 import Testing
 
 /// Sizes that keep a file, a function and a sample within what one can hold in mind.
+@Suite(.together)
 struct SizeTests {
     static let maximumFileLines = 400
     static let maximumMedianFileLines = 149
