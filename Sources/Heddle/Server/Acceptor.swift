@@ -13,19 +13,16 @@ final class Acceptor: UVPoll, @unchecked Sendable {
     private var backOff = AcceptBackOff()
     private var retry: Retry?
     private var isAccepting = false
-    private var waiters: [Waiter] = []
 
     /// Takes over a listening socket; on failure it stays the caller's.
-    init(socket: Socket, address: SocketAddress, on loop: LoopCore) throws(UVError) {
+    init(
+        socket: Socket, address: SocketAddress, on loop: LoopCore, client: any AcceptorClient
+    ) throws(UVError) {
         self.loop = loop
+        self.client = client
         self.socket = socket
         self.address = address
         try super.init(loop: loop.uv, descriptor: socket.descriptor)
-    }
-
-    func start(client: any AcceptorClient) throws {
-        self.client = client
-        try resume()
     }
 
     /// Takes no connections until `resume`; they wait in the kernel's backlog.
@@ -35,8 +32,9 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         stop()
     }
 
+    /// Takes connections from now on.
     func resume() throws {
-        guard !isAccepting, phase == .open, client != nil else { return }
+        guard !isAccepting, phase == .open else { return }
         do {
             try startReading()
             isAccepting = true
@@ -91,21 +89,11 @@ final class Acceptor: UVPoll, @unchecked Sendable {
     override func didClose() {
         if let retry { loop.cancel(retry) }
         retry = nil
-        client = nil
         socket.close()
         loop.stopObserver?(.listenerClosed)
-        for waiter in waiters { waiter.finish(.fired, on: loop) }
-        waiters = []
-    }
-
-    /// Closes and waits until the address is free again.
-    func closeAndWait() async {
-        close()
-        while phase != .closed {
-            let waiter = Waiter()
-            waiters.append(waiter)
-            while waiter.end == .pending { await loop.park(waiter) }
-        }
+        let client = client
+        self.client = nil
+        client?.acceptorClosed()
     }
 
     /// The end of a pause.
@@ -130,4 +118,6 @@ protocol AcceptorClient: AnyObject {
     func accepted(_ socket: Socket, from peer: SocketAddress?)
     /// Accepting failed; `isFinal` if the acceptor has closed for that.
     func acceptFailed(_ error: IOError, isFinal: Bool)
+    /// The listening socket is closed: its address is free again.
+    func acceptorClosed()
 }

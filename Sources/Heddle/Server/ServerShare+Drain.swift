@@ -6,7 +6,7 @@ extension ServerShare {
         beginDrain()
         let alarm = CancelAlarm(share: self)
         if !isIdle, !core.isRefusingWork { core.schedule(alarm, at: deadline) }
-        while !isIdle, !core.uv.isClosed {
+        while !hasDrained, !core.uv.isClosed {
             let waiter = Waiter()
             drainers.append(waiter)
             while waiter.end == .pending { await core.park(waiter) }

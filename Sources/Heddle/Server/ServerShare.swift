@@ -43,7 +43,7 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
             guard !core.isRefusingWork else {
                 throw core.stoppedError("listen on", on: "\(address)")
             }
-            acceptor = try Acceptor(socket: socket, address: address, on: core)
+            acceptor = try Acceptor(socket: socket, address: address, on: core, client: self)
         } catch let error as UVError {
             socket.close()
             throw IOError(nil, "listen on", on: "\(address)", error)
@@ -68,15 +68,14 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         guard !core.isRefusingWork, !isDraining else { return }
         self.service = service
         reports.onError = onError
-        try acceptor?.start(client: self)
+        try acceptor?.resume()
         await waitUntilServed()
-        core.removeMember(self)
         if let failure { throw failure }
     }
 
     private func waitUntilServed() async {
         await withTaskCancellationHandler {
-            while !isServed {
+            while !hasDrained, !core.uv.isClosed {
                 let waiter = Waiter()
                 serving = waiter
                 while waiter.end == .pending { await core.park(waiter) }
@@ -89,11 +88,13 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         }
     }
 
-    private var isServed: Bool {
-        isDraining && connections.isEmpty && acceptor == nil || core.uv.isClosed
+    /// Whether nothing is left: no connection, and the address is free again.
+    var hasDrained: Bool {
+        isDraining && connections.isEmpty && acceptor == nil
     }
 
     private func lookAgain() {
+        if hasDrained { core.removeMember(self) }
         serving?.finish(.fired, on: core)
         for drainer in drainers { drainer.finish(.fired, on: core) }
         drainers = []
@@ -208,6 +209,11 @@ extension ServerShare: AcceptorClient {
         failure = error
         beginDrain()
     }
+
+    func acceptorClosed() {
+        acceptor = nil
+        if isDraining { lookAgain() }
+    }
 }
 
 extension ServerShare: LoopMember {
@@ -217,8 +223,6 @@ extension ServerShare: LoopMember {
         guard !isDraining else { return }
         isDraining = true
         placement = nil
-        let acceptor = acceptor
-        self.acceptor = nil
         acceptor?.close()
         if connections.isEmpty { lookAgain() }
     }

@@ -1,0 +1,95 @@
+import Testing
+
+@testable import Heddle
+
+extension HeddleTests {
+    @Suite struct BalanceTests {
+        @Test func `the kernel gives every listening socket its part`() async throws {
+            let counts = try await Self.spread(.reusePort, connections: 200, loops: 4)
+            #expect(counts.count == 4)
+            #expect(counts.reduce(0, +) == 200)
+            // Hashed by address: far from equal, but none is left out.
+            #expect(counts.allSatisfy { $0 >= 20 }, "\(counts)")
+        }
+
+        @Test(arguments: [1, 2, 3, 4])
+        func `in turn means exactly equal`(loops: Int) async throws {
+            let counts = try await Self.spread(.roundRobin, connections: 60, loops: loops)
+            #expect(counts == Array(repeating: 60 / loops, count: loops))
+        }
+
+        @Test(arguments: [1, 2, 3, 4], [false, true])
+        func `the fewest connections means equal within one`(loops: Int, atOnce: Bool) async throws {
+            let counts = try await Self.spread(
+                .leastConnections, connections: 61, loops: loops, atOnce: atOnce)
+            #expect(counts.reduce(0, +) == 61)
+            #expect(counts.max()! - (counts.count < loops ? 0 : counts.min()!) <= 1, "\(counts)")
+        }
+
+        @Test func `the fewest connections fills up the loop that lost some`() async throws {
+            try await withTestRuntime(threads: 2) { runtime in
+                var options = ListenOptions()
+                options.balance = .leastConnections
+                let places = Recorder<String>()
+                try await serving(on: runtime, options: options, grace: .zero) { connection in
+                    places.add(connection.stream.loop.name)
+                    try await connection.write(Bytes(connection.stream.loop.name))
+                    _ = try await connection.read()
+                } _: { server in
+                    var peers: [(RawSocket, String)] = []
+                    for _ in 0..<10 {
+                        let peer = try RawSocket.connected(to: server.localAddress)
+                        peers.append((peer, String(decoding: try peer.readOnce(), as: UTF8.self)))
+                    }
+                    let first = runtime.loops[0].name
+                    for (peer, place) in peers where place == first { peer.close() }
+                    try await expectNoConnections(on: runtime.loops[0])
+                    var fresh: [RawSocket] = []
+                    for _ in 0..<5 {
+                        let peer = try RawSocket.connected(to: server.localAddress)
+                        #expect(String(decoding: try peer.readOnce(), as: UTF8.self) == first)
+                        fresh.append(peer)
+                    }
+                    for peer in fresh { peer.close() }
+                    for (peer, place) in peers where place != first { peer.close() }
+                }
+            }
+        }
+
+        /// How many of `connections` each loop got that got any.
+        private static func spread(
+            _ balance: ListenOptions.Balance, connections: Int, loops: Int, atOnce: Bool = true
+        ) async throws -> [Int] {
+            let places = Recorder<String>()
+            try await withTestRuntime(threads: loops) { runtime in
+                var options = ListenOptions()
+                options.balance = balance
+                let server = try await runtime.listen(on: .loopback(port: 0), options: options)
+                let all = Signal(after: connections)
+                var peers: [RawSocket] = []
+                // At once: all wait in the backlog, so that they are taken in batches.
+                if atOnce {
+                    for _ in 0..<connections { peers.append(try .connected(to: server.localAddress)) }
+                }
+                let served = Task {
+                    try await server.serve { connection in
+                        places.add(connection.stream.loop.name)
+                        try await connection.write("!")
+                        all.fire()
+                        _ = try await connection.read()
+                    }
+                }
+                while peers.count < connections {
+                    let peer = try RawSocket.connected(to: server.localAddress)
+                    _ = try peer.read(exactly: 1)
+                    peers.append(peer)
+                }
+                try await waiting { try await all.wait() }
+                for peer in peers { peer.close() }
+                try await server.stop()
+                try await served.value
+            }
+            return Array(Dictionary(grouping: places.all, by: \.self).mapValues(\.count).values)
+        }
+    }
+}
