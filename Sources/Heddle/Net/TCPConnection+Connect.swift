@@ -174,19 +174,13 @@ extension LoopCore {
         let remote = socket.address(ofPeer: true)
         do {
             if remote != nil { try socket.apply(options) }
-            let settings = StreamSettings(limits: options.limits)
-            let stream = try TCPStream(on: self, settings: settings, remote: remote)
-            do {
-                try stream.adopt(descriptor: descriptor)
-            } catch {
-                if stream.descriptor != descriptor { socket.close() }
-                stream.close()
-                throw IOError(nil, "adopt", on: "descriptor \(descriptor)", error)
-            }
-            return TCPConnection(stream: stream)
-        } catch let error as UVError {
+        } catch {
             socket.close()
-            throw IOError(nil, "adopt", on: "descriptor \(descriptor)", error)
+            throw error
         }
+        let stream = try TCPStream.adopting(
+            socket, from: remote, on: self, settings: StreamSettings(limits: options.limits),
+            operation: "adopt", subject: "descriptor \(descriptor)")
+        return TCPConnection(stream: stream)
     }
 }

@@ -17,4 +17,31 @@ final class TCPStream: StreamCore, @unchecked Sendable {
     var localAddress: SocketAddress? {
         phase == .open ? Socket(descriptor: descriptor).address(ofPeer: false) : nil
     }
+
+    /// A stream of a connected socket, which it reads from now on. The socket is closed if this throws.
+    ///
+    /// - Parameters:
+    ///   - operation: what was tried, for the error: `accept on`.
+    ///   - subject: what it was tried on.
+    static func adopting(
+        _ socket: Socket, from peer: SocketAddress?, on loop: LoopCore, settings: StreamSettings,
+        operation: String, subject: String
+    ) throws(IOError) -> TCPStream {
+        let stream: TCPStream
+        do {
+            stream = try TCPStream(on: loop, settings: settings, remote: peer)
+        } catch {
+            socket.close()
+            throw IOError(nil, operation, on: subject, error)
+        }
+        do {
+            try stream.adopt(descriptor: socket.descriptor)
+        } catch {
+            // A descriptor that was not taken over is still the caller's.
+            if stream.descriptor != socket.descriptor { socket.close() }
+            stream.close()
+            throw IOError(nil, operation, on: subject, error)
+        }
+        return stream
+    }
 }

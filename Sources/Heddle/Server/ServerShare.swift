@@ -111,19 +111,12 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
             return
         }
         do {
-            let stream = try TCPStream(on: core, settings: settings, remote: peer)
-            do {
-                try stream.adopt(descriptor: socket.descriptor)
-            } catch {
-                if stream.descriptor != socket.descriptor { socket.close() }
-                stream.close()
-                throw error
-            }
+            let stream = try TCPStream.adopting(
+                socket, from: peer, on: core, settings: settings, operation: "accept on",
+                subject: "\(address)")
             begin(stream, service)
-        } catch let error as UVError {
-            reports.report(IOError(nil, "accept on", on: "\(address)", error), on: nil)
         } catch {
-            reports.report(error, on: nil)
+            reports.report(error, on: peer)
         }
     }
 

@@ -51,7 +51,8 @@ final class StreamHandling {
         }
     }
 
-    private func pause() {
+    /// The unsent bytes are too many: no more bytes until they are few, and then `drained`.
+    func pause() {
         wasAboveHighWater = true
         isHeld = true
         hasNews = true

@@ -18,6 +18,7 @@ public struct SynchronousStream {
         guard core.machine.canWrite else { return }
         core.sendGathered()
         core.enqueue(bytes)
+        core.holdIfFull()
     }
 
     /// Writes the UTF-8 bytes of a string.
@@ -71,6 +72,14 @@ extension StreamCore {
         } else {
             sendOrEnqueue(bytes)
         }
+        holdIfFull()
+    }
+
+    /// Has the handler told when there is room again, also if it wrote outside its turn.
+    final func holdIfFull() {
+        guard unsent.byteCount >= Int(unsentHighWater), let handling else { return }
+        // Held by the stream.
+        unsafe handling._withUnsafeGuaranteedRef { $0.pause() }
     }
 
     /// Tries to send what the handler wrote in this turn, and keeps a copy of what does not go.
