@@ -230,8 +230,11 @@ extension ServerShare: LoopMember {
             if let task = stream.ownerTask {
                 task.cancel()
                 stream.cancelScope()
-            } else {
+            } else if stream.unsent.isEmpty {
                 stream.beginClose()
+            } else {
+                // As a cancelled close: no more patience with a peer that takes nothing.
+                stream.reset()
             }
         }
     }
