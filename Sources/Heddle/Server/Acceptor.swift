@@ -34,7 +34,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
 
     /// Takes connections from now on.
     func resume() throws {
-        guard !isAccepting, phase == .open else { return }
+        guard !isAccepting, retry == nil, phase == .open else { return }
         do {
             try startReading()
             isAccepting = true

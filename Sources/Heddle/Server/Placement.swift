@@ -21,22 +21,37 @@ final class Placement: @unchecked Sendable {
         balance == .reusePort ? loops : 1
     }
 
-    func choose(for accepting: ServerShare) -> ServerShare {
+    /// The share for the next connection; nil if none may have more.
+    func choose(for accepting: ServerShare) -> ServerShare? {
         switch balance {
         case .reusePort:
-            return accepting
+            return accepting.hasRoom ? accepting : nil
         case .roundRobin:
-            let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
-            return shares[number % shares.count]
+            for _ in shares {
+                let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                let share = shares[number % shares.count]
+                if share.hasRoom { return share }
+            }
+            return nil
         case .leastConnections:
-            return shares.min { $0.openConnections < $1.openConnections } ?? accepting
+            return shares.filter(\.hasRoom).min { $0.openConnections < $1.openConnections }
         }
+    }
+
+    /// Whether any share that `accepting` accepts for may have more.
+    func hasRoom(for accepting: ServerShare) -> Bool {
+        balance == .reusePort ? accepting.hasRoom : shares.contains(where: \.hasRoom)
+    }
+
+    /// The share whose acceptor brings connections to `share`.
+    func accepting(for share: ServerShare) -> ServerShare {
+        balance == .reusePort ? share : shares[0]
     }
 }
 
 extension ServerShare {
     /// The connections its loop has or will have: read by other loops, so a moment old.
     fileprivate var openConnections: Int {
-        core.connectionCount.load(ordering: .relaxed)
+        core.connectionCount.load(ordering: .relaxed) + underWay.load(ordering: .relaxed)
     }
 }

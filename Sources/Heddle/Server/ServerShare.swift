@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// One loop's share of a server: its acceptor, if it has one, and the connections the loop owns. Used on
 /// the loop's thread.
 // Sendable: references cross threads, but every use is on the loop's thread.
@@ -19,6 +21,13 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
 
     private var service: Service?
     private var connections: [TCPStream] = []
+    /// Connections given to this share, from when they are accepted until they have ended. Other loops
+    /// count here what they give.
+    private let placed = Atomic<Int>(0)
+    /// Those of them that its loop has not taken over yet.
+    let underWay = Atomic<Int>(0)
+    /// Sockets that came before this share is served.
+    private var early: [(socket: Socket, peer: SocketAddress?)] = []
     private var isDraining = false
     private var failure: (any Error)?
     private var serving: Waiter?
@@ -69,6 +78,9 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         self.service = service
         reports.onError = onError
         try acceptor?.resume()
+        let early = early
+        self.early = []
+        for arrival in early { adopt(arrival.socket, from: arrival.peer) }
         await waitUntilServed()
         if let failure { throw failure }
     }
@@ -106,8 +118,14 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     /// Makes a connection of an accepted socket. Called on this share's loop, or, when that has ended,
     /// wherever late jobs run.
     func adopt(_ socket: Socket, from peer: SocketAddress?) {
-        guard let service, !isDraining, !core.isRefusingWork else {
+        guard !isDraining, !core.isRefusingWork else {
             socket.close()
+            leftPlace()
+            return
+        }
+        guard let service else {
+            // The accepting share is served already, and this one will be in a moment.
+            early.append((socket, peer))
             return
         }
         do {
@@ -116,8 +134,30 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
                 subject: "\(address)")
             begin(stream, service)
         } catch {
+            leftPlace()
             reports.report(error, on: peer)
         }
+    }
+
+    /// Whether this share may be given another connection. Safe to call from any thread.
+    var hasRoom: Bool {
+        placed.load(ordering: .acquiring) < options.maximumConnectionsPerLoop
+    }
+
+    /// A connection given to this share is gone: the accepting share may have waited for that.
+    private func leftPlace() {
+        let before = placed.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
+        guard before == options.maximumConnectionsPerLoop, let placement else { return }
+        let accepting = placement.accepting(for: self)
+        if accepting === self {
+            resumeIfRoom()
+        } else {
+            accepting.core.post { accepting.resumeIfRoom() }
+        }
+    }
+
+    private func resumeIfRoom() {
+        if mayAccept { try? acceptor?.resume() }
     }
 
     private func begin(_ stream: TCPStream, _ service: Service) {
@@ -125,7 +165,6 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         connections.append(stream)
         stream.owner = self
         reports.connectionOpened()
-        if connections.count >= options.maximumConnectionsPerLoop { acceptor?.pause() }
         switch service {
         case .tasks:
             stream.ownerTask = Task(executorPreference: core) { await stream.owner?.serve(stream) }
@@ -175,25 +214,29 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
             last.ownerSlot = Int32(slot)
         }
         reports.connectionClosed(sent: stream.sentTotal)
-        if connections.count == options.maximumConnectionsPerLoop - 1, !isDraining {
-            try? acceptor?.resume()
-        }
+        leftPlace()
         if connections.isEmpty { lookAgain() }
     }
 }
 
 extension ServerShare: AcceptorClient {
     var mayAccept: Bool {
-        !isDraining && connections.count < options.maximumConnectionsPerLoop
+        !isDraining && (placement?.hasRoom(for: self) ?? false)
     }
 
     func accepted(_ socket: Socket, from peer: SocketAddress?) {
         let target = placement?.choose(for: self) ?? self
+        target.placed.wrappingAdd(1, ordering: .relaxed)
         if target === self {
             adopt(socket, from: peer)
         } else {
-            target.core.post { target.adopt(socket, from: peer) }
+            target.underWay.wrappingAdd(1, ordering: .relaxed)
+            target.core.post {
+                target.adopt(socket, from: peer)
+                target.underWay.wrappingSubtract(1, ordering: .relaxed)
+            }
         }
+        if !mayAccept { acceptor?.pause() }
     }
 
     func acceptFailed(_ error: IOError, isFinal: Bool) {
@@ -216,6 +259,7 @@ extension ServerShare: LoopMember {
         guard !isDraining else { return }
         isDraining = true
         placement = nil
+        closeEarly()
         acceptor?.close()
         if connections.isEmpty { lookAgain() }
     }
@@ -225,16 +269,25 @@ extension ServerShare: LoopMember {
             if let task = stream.ownerTask {
                 task.cancel()
                 stream.cancelScope()
-            } else {
+            } else if stream.unsent.isEmpty {
                 stream.beginClose()
+            } else {
+                // As a cancelled close: no more patience with a peer that takes nothing.
+                stream.reset()
             }
         }
+    }
+
+    private func closeEarly() {
+        for arrival in early { arrival.socket.close() }
+        early = []
     }
 
     /// Handlers that did not end in time are left to end by themselves, on the pool of late jobs.
     func loopEnded() {
         isDraining = true
         placement = nil
+        closeEarly()
         acceptor = nil
         for stream in connections {
             stream.ownerSlot = -1
