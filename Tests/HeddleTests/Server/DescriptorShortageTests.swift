@@ -158,6 +158,7 @@ private struct DescriptorShortage {
         let deadline = clock.now + .seconds(10)
         while !condition() {
             guard clock.now < deadline else { throw Failed(what: what) }
+            // Sleeps: between looks at what the kernel tells to nobody.
             try await Task.sleep(for: .milliseconds(1), clock: .continuous)
         }
     }
@@ -165,6 +166,7 @@ private struct DescriptorShortage {
     /// What the process uses while it should rest.
     private func cpuMilliseconds(during time: Duration) async throws -> Int {
         let before = Self.cpuMicroseconds
+        // Sleeps: between looks at what the kernel tells to nobody.
         try await Task.sleep(for: time, clock: .continuous)
         return (Self.cpuMicroseconds - before) / 1_000
     }

@@ -9,7 +9,9 @@ extension HeddleTests {
         }
 
         @Test func `each connection is taken once, by any of those who wait`() async throws {
-            try await withTestLoop { loop in
+            // Not on the loop: the raw sockets block.
+            try await withTestRuntime(threads: 1) { runtime in
+                let loop = runtime.loops[0]
                 let listener = try await listener(on: loop)
                 try await withThrowingTaskGroup(of: Int.self) { group in
                     for _ in 0..<4 {
@@ -41,7 +43,9 @@ extension HeddleTests {
 
         @Test func `a cancelled accept loses no connection`() async throws {
             // FAULTS.md N10, for accept.
-            try await withTestLoop { loop in
+            // Not on the loop: the raw sockets block.
+            try await withTestRuntime(threads: 1) { runtime in
+                let loop = runtime.loops[0]
                 let listener = try await listener(on: loop)
                 for round in 0..<500 {
                     let taking = Task { try await listener.accept() }
