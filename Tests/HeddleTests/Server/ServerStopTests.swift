@@ -67,8 +67,9 @@ extension HeddleTests {
             let start = clock.now
             let grace = inTime ? Duration.seconds(20) : .milliseconds(100)
             let stopping = Task { try await runtime.stop(within: grace) }
-            try await waiting { while beats.value < 5 { try await Task.sleep(for: .milliseconds(1)) } }
             if inTime {
+                let before = beats.value
+                try await waiting { while beats.value < before + 5 { try await Task.sleep(for: .milliseconds(1)) } }
                 for peer in peers {
                     try peer.write("late")
                     #expect(try peer.read(exactly: 4) == Array("late".utf8))
