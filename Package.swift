@@ -58,7 +58,8 @@ package.targets += samples.map(sample)
 package.targets += [
     .testTarget(
         name: "IntegrationTests",
-        dependencies: ["Heddle", "HeddleCommand", "TestSupport"] + samples.map { .target(name: $0) },
+        dependencies: ["Heddle", "HeddleCommand", "TestSupport"]
+            + samples.map { .target(name: $0) },
         swiftSettings: rules)
 ]
 

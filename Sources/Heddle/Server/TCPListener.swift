@@ -42,7 +42,9 @@ public final class TCPListener: Sendable {
     ///   accepting goes on by itself when there are some again.
     public func accept() async throws -> TCPConnection {
         let queue = queue
-        guard queue.core.isCurrent else { return try await queue.core.hop { try await queue.next() } }
+        guard queue.core.isCurrent else {
+            return try await queue.core.hop { try await queue.next() }
+        }
         return try await queue.next()
     }
 

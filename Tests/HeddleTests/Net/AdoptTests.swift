@@ -35,7 +35,8 @@ extension HeddleTests {
             try await withTestLoop { loop in
                 let file = open("/dev/null", O_RDWR | O_CLOEXEC)
                 let regular = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
-                let datagram = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+                let datagram = socket(
+                    AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
                 var pipes: [Int32] = [0, 0]
                 pipe(&pipes)
                 for descriptor in [file, regular, datagram, pipes[0], pipes[1]] {

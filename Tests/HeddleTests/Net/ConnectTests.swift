@@ -141,7 +141,9 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [String(repeating: "a", count: 64), String(repeating: "long.", count: 60), "..", "-"])
+        @Test(arguments: [
+            String(repeating: "a", count: 64), String(repeating: "long.", count: 60), "..", "-",
+        ])
         func `a name that cannot be is an error, not a trap`(host: String) async throws {
             try await withTestLoop { loop in
                 let endpoint = try Endpoint(host: host, port: 80)
@@ -164,7 +166,9 @@ extension HeddleTests {
             }
         }
 
-        @Test(.enabled(if: hostWithBothFamilies != nil, "no name here has addresses of both families"))
+        @Test(
+            .enabled(if: hostWithBothFamilies != nil, "no name here has addresses of both families")
+        )
         func `the addresses of a name are tried in turn`() async throws {
             let host = try #require(hostWithBothFamilies)
             try await withTestLoop { loop in
@@ -226,9 +230,13 @@ extension HeddleTests {
                 let loop = runtime.loops[0]
                 let attempt = Task { try await TCPConnection.connect(to: hole.address, on: loop) }
                 try await waiting(for: .seconds(10), "the attempt") {
-                    while loop.core.connectionCount.load(ordering: .relaxed) == 0 { await Task.yield() }
+                    while loop.core.connectionCount.load(ordering: .relaxed) == 0 {
+                        await Task.yield()
+                    }
                 }
-                try await waiting(for: .seconds(5), "the stop") { try await runtime.stop(within: .zero) }
+                try await waiting(for: .seconds(5), "the stop") {
+                    try await runtime.stop(within: .zero)
+                }
                 let error = await #expect(throws: IOError.self) { try await attempt.value }
                 #expect(error?.code == .loopStopped)
                 expectNothingLeft(on: loop)
@@ -243,7 +251,9 @@ extension HeddleTests {
                 let before = ResourceCheck.openDescriptors().count
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for _ in 0..<200 {
-                        group.addTask { _ = try? await TCPConnection.connect(to: address, on: loop) }
+                        group.addTask {
+                            _ = try? await TCPConnection.connect(to: address, on: loop)
+                        }
                     }
                     try await group.waitForAll()
                 }

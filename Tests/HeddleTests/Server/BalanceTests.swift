@@ -19,7 +19,8 @@ extension HeddleTests {
         }
 
         @Test(arguments: [1, 2, 3, 4], [false, true])
-        func `the fewest connections means equal within one`(loops: Int, atOnce: Bool) async throws {
+        func `the fewest connections means equal within one`(loops: Int, atOnce: Bool) async throws
+        {
             let counts = try await Self.spread(
                 .leastConnections, connections: 61, loops: loops, atOnce: atOnce)
             #expect(counts.reduce(0, +) == 61)
@@ -69,7 +70,9 @@ extension HeddleTests {
                 var peers: [RawSocket] = []
                 // At once: all wait in the backlog, so that they are taken in batches.
                 if atOnce {
-                    for _ in 0..<connections { peers.append(try .connected(to: server.localAddress)) }
+                    for _ in 0..<connections {
+                        peers.append(try .connected(to: server.localAddress))
+                    }
                 }
                 let served = Task {
                     try await server.serve { connection in

@@ -63,7 +63,9 @@ private struct DescriptorShortage {
                         throw Failed(what: "not served")
                     }
                 }
-                guard start.duration(to: clock.now) < .seconds(1) else { throw Failed(what: "late") }
+                guard start.duration(to: clock.now) < .seconds(1) else {
+                    throw Failed(what: "late")
+                }
             }
             for text in reports.all where !text.contains("EMFILE") { throw Failed(what: text) }
         }

@@ -27,7 +27,8 @@ extension HeddleTests {
         }
 
         @Test func `a port another program shares is in use all the same`() async throws {
-            let raw = RawSocket(socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+            let raw = RawSocket(
+                socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
             defer { raw.close() }
             raw.set(SO_REUSEPORT, to: 1)
             _ = SocketAddress.loopback(port: 0).withSockaddr { bind(raw.descriptor, $0, $1) }
@@ -98,7 +99,8 @@ extension HeddleTests {
         }
 
         @Test(arguments: ListenOptions.Balance.allCases)
-        func `the address is free when a stop returns`(balance: ListenOptions.Balance) async throws {
+        func `the address is free when a stop returns`(balance: ListenOptions.Balance) async throws
+        {
             try await withTestRuntime(threads: 2) { runtime in
                 var options = ListenOptions()
                 options.balance = balance
@@ -122,7 +124,8 @@ extension HeddleTests {
                 for _ in 0..<100 { _ = try await runtime.listen(on: .loopback(port: 0)) }
                 for loop in runtime.loops {
                     try await waiting(for: .seconds(10), "the listeners' end") {
-                        while await loop.run({ $0.core.uv.liveCount(.poll) + $0.core.members.count }) > 0 {
+                        while await loop.run({ $0.core.uv.liveCount(.poll) + $0.core.members.count }
+                        ) > 0 {
                             try await loop.clock.sleep(for: .milliseconds(1))
                         }
                     }

@@ -74,7 +74,9 @@ extension HeddleTests {
                     var options = ListenOptions()
                     options.balance = balance
                     let server = try await runtime.listen(on: .loopback(port: 0), options: options)
-                    let peers = try (0..<9).map { _ in try RawSocket.connected(to: server.localAddress) }
+                    let peers = try (0..<9).map { _ in
+                        try RawSocket.connected(to: server.localAddress)
+                    }
                     let served = Task { try await server.serve { try await $0.write("served") } }
                     for peer in peers {
                         #expect(try peer.readToEnd() == Array("served".utf8))

@@ -63,7 +63,8 @@ extension HeddleTests {
         }
 
         @Test(arguments: Seed.some(2))
-        func `a stream closed, reset, dropped and broken at once ends once`(seed: Seed) async throws {
+        func `a stream closed, reset, dropped and broken at once ends once`(seed: Seed) async throws
+        {
             var random = seed.generator
             try await withTestRuntime(threads: 2) { [random] runtime in
                 var random = random
@@ -82,7 +83,8 @@ extension HeddleTests {
                     for move in moves.shuffled(using: &random).prefix(5) {
                         let executor = [nil, runtime.loops[0], runtime.loops[1]]
                             .randomElement(using: &random)!
-                        tasks.append(Task(executorPreference: executor?.taskExecutor) { await move(near) })
+                        tasks.append(
+                            Task(executorPreference: executor?.taskExecutor) { await move(near) })
                     }
                     tasks.randomElement(using: &random)!.cancel()
                     try await waiting(for: .seconds(20), "the close") { [tasks] in
@@ -110,7 +112,7 @@ extension HeddleTests {
                 loop.task {
                     while true {
                         let client = try await TCPConnection.connect(to: address, on: loop)
-                        for _ in 0..<number { 
+                        for _ in 0..<number {
                             try await client.write("ping")
                             guard try await client.read() != nil else { break }
                         }

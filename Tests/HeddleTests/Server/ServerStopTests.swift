@@ -29,7 +29,11 @@ extension HeddleTests {
                     }
                 }
                 let before = beats.value
-                try await waiting { while beats.value < before + 10 { try await loop.clock.sleep(for: .milliseconds(5)) } }
+                try await waiting {
+                    while beats.value < before + 10 {
+                        try await loop.clock.sleep(for: .milliseconds(5))
+                    }
+                }
                 try peer.write("still here")
                 #expect(try peer.read(exactly: 10) == Array("still here".utf8))
                 peer.close()
@@ -41,7 +45,8 @@ extension HeddleTests {
         }
 
         @Test(arguments: [true, false])
-        func `a stop of the runtime drains its servers, with heartbeats`(inTime: Bool) async throws {
+        func `a stop of the runtime drains its servers, with heartbeats`(inTime: Bool) async throws
+        {
             let runtime = try Runtime.start(.init(threads: 2))
             let started = Signal(after: 2)
             let outcomes = Recorder<String>()
@@ -50,7 +55,9 @@ extension HeddleTests {
                 try await server.serve { connection in
                     started.fire()
                     do {
-                        while let bytes = try await connection.read() { try await connection.write(bytes) }
+                        while let bytes = try await connection.read() {
+                            try await connection.write(bytes)
+                        }
                         outcomes.add("ended")
                     } catch is CancellationError {
                         outcomes.add("cancelled")
@@ -60,16 +67,21 @@ extension HeddleTests {
             }
             let peers = try (0..<2).map { _ in try RawSocket.connected(to: server.localAddress) }
             try await started.wait()
-            let beats = Counter()
+            let stopRequested = Signal()
+            let beatsWhileStopping = Signal(after: 5)
             let loop = runtime.loops[0]
-            let heartbeat = loop.task { for await _ in loop.ticks(every: .milliseconds(5)) { beats.add() } }
+            let heartbeat = loop.task {
+                for await _ in loop.ticks(every: .milliseconds(5)) where stopRequested.hasFired {
+                    beatsWhileStopping.fire()
+                }
+            }
             let clock = ContinuousClock()
             let start = clock.now
             let grace = inTime ? Duration.seconds(20) : .milliseconds(100)
+            stopRequested.fire()
             let stopping = Task { try await runtime.stop(within: grace) }
             if inTime {
-                let before = beats.value
-                try await waiting { while beats.value < before + 5 { try await Task.sleep(for: .milliseconds(1)) } }
+                try await waiting { try await beatsWhileStopping.wait() }
                 for peer in peers {
                     try peer.write("late")
                     #expect(try peer.read(exactly: 4) == Array("late".utf8))
@@ -100,7 +112,8 @@ extension HeddleTests {
                     started.fire()
                     do { _ = try await connection.read() } catch { seen.add("\(type(of: error))") }
                 }
-                let peers = try (0..<6).map { _ in try RawSocket.connected(to: server.localAddress) }
+                let peers = try (0..<6).map { _ in try RawSocket.connected(to: server.localAddress)
+                }
                 try await started.wait()
                 let clock = ContinuousClock()
                 let start = clock.now
@@ -125,7 +138,8 @@ extension HeddleTests {
                         try await server.serve(handler: { Flood(full) })
                     } else {
                         try await server.serve { connection in
-                            try await connection.write(Bytes([UInt8](repeating: 1, count: 20_000_000)))
+                            try await connection.write(
+                                Bytes([UInt8](repeating: 1, count: 20_000_000)))
                             full.fire()
                         }
                     }
@@ -148,6 +162,7 @@ extension HeddleTests {
             let runtime = try Runtime.start(.init(threads: 1))
             let started = Signal()
             let ended = Signal()
+            let gone = Signal()
             let server = try await runtime.listen(on: .loopback(port: 0))
             let served = Task {
                 try await server.serve { connection in
@@ -158,11 +173,17 @@ extension HeddleTests {
                         _ = await stranger.value
                     } else {
                         await withCheckedContinuation { continuation in
-                            Task { try? await Task.sleep(for: .seconds(1)); continuation.resume() }
+                            Task {
+                                try? await gone.wait()
+                                continuation.resume()
+                            }
                         }
                         // Late: the loop is gone.
-                        let error = await #expect(throws: (any Error).self) { try await connection.read() }
-                        #expect(error is CancellationError || (error as? IOError)?.code == .loopStopped)
+                        let error = await #expect(throws: (any Error).self) {
+                            try await connection.read()
+                        }
+                        #expect(
+                            error is CancellationError || (error as? IOError)?.code == .loopStopped)
                     }
                     ended.fire()
                 }
@@ -170,7 +191,10 @@ extension HeddleTests {
             let peer = try RawSocket.connected(to: server.localAddress)
             defer { peer.close() }
             try await started.wait()
-            try await waiting(for: .seconds(5), "the stop") { try await runtime.stop(within: .zero) }
+            try await waiting(for: .seconds(5), "the stop") {
+                try await runtime.stop(within: .zero)
+            }
+            gone.fire()
             try await waiting(for: .seconds(5), "the server") { try await served.value }
             try await waiting(for: .seconds(5), "the handler") { try await ended.wait() }
             expectNothingLeft(on: runtime.loops[0])
@@ -181,7 +205,9 @@ extension HeddleTests {
                 let server = try await runtime.listen(on: .loopback(port: 0))
                 let served = Task {
                     try await server.serve { connection in
-                        for try await bytes in connection.inbound { try await connection.write(bytes) }
+                        for try await bytes in connection.inbound {
+                            try await connection.write(bytes)
+                        }
                     }
                 }
                 let peer = try RawSocket.connected(to: server.localAddress)
@@ -189,7 +215,9 @@ extension HeddleTests {
                 _ = try peer.read(exactly: 1)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for index in 0..<8 {
-                        group.addTask(executorPreference: index % 2 == 0 ? runtime.nextLoop.taskExecutor : nil) {
+                        group.addTask(
+                            executorPreference: index % 2 == 0 ? runtime.nextLoop.taskExecutor : nil
+                        ) {
                             try await server.stop(within: .milliseconds(50))
                         }
                     }
@@ -198,7 +226,9 @@ extension HeddleTests {
                 try await served.value
                 try await server.stop()
                 peer.close()
-                let error = await #expect(throws: IOError.self) { try await server.stop(within: .seconds(-1)) }
+                let error = await #expect(throws: IOError.self) {
+                    try await server.stop(within: .seconds(-1))
+                }
                 #expect(error?.code == .invalidArgument)
             }
         }

@@ -57,7 +57,8 @@ extension HeddleTests {
                 try await serving(on: runtime, options: options) { connection in
                     try await connection.writePattern(count)
                 } _: { server in
-                    let peer = try RawSocket.connected(to: server.localAddress, receiveBufferBytes: 8_192)
+                    let peer = try RawSocket.connected(
+                        to: server.localAddress, receiveBufferBytes: 8_192)
                     defer { peer.close() }
                     var pattern = Pattern()
                     var total = 0
@@ -116,7 +117,9 @@ extension HeddleTests {
 
         @Test func `serving a second time is refused, and the first goes on`() async throws {
             try await withTestRuntime(threads: 1) { runtime in
-                try await serving(on: runtime) { try await $0.write("first") } _: { server in
+                try await serving(on: runtime) {
+                    try await $0.write("first")
+                } _: { server in
                     let before = try RawSocket.connected(to: server.localAddress)
                     #expect(try before.readToEnd() == Array("first".utf8))
                     before.close()
@@ -165,7 +168,8 @@ extension HeddleTests {
                         _ = try await connection.read()
                     }
                 }
-                let peers = try (0..<4).map { _ in try RawSocket.connected(to: server.localAddress) }
+                let peers = try (0..<4).map { _ in try RawSocket.connected(to: server.localAddress)
+                }
                 try await started.wait()
                 serving.cancel()
                 try await waiting { try await serving.value }
@@ -183,15 +187,20 @@ extension HeddleTests {
                 try await serving(on: runtime) { connection in
                     for try await bytes in connection.inbound { try await connection.write(bytes) }
                 } _: { server in
-                    let (handles, timers) = await loop.run { ($0.core.uv.liveDescription, $0.core.timers.count) }
+                    let (handles, timers) = await loop.run {
+                        ($0.core.uv.liveDescription, $0.core.timers.count)
+                    }
                     for round in 0..<1_000 {
-                        let client = try await TCPConnection.connect(to: server.localAddress, on: loop)
+                        let client = try await TCPConnection.connect(
+                            to: server.localAddress, on: loop)
                         try await client.write("\(round)")
                         #expect(try await client.read() == Bytes("\(round)"))
                         try await client.close()
                     }
                     try await expectNoConnections(on: loop)
-                    let after = await loop.run { ($0.core.uv.liveDescription, $0.core.timers.count) }
+                    let after = await loop.run {
+                        ($0.core.uv.liveDescription, $0.core.timers.count)
+                    }
                     #expect(after.0 == handles)
                     #expect(after.1 == timers)
                 }

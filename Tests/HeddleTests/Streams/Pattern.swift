@@ -80,7 +80,9 @@ extension TCPConnection {
     }
 
     /// Writes `count` bytes of the pattern in pieces of random sizes up to `largest`.
-    func writePattern(_ count: Int, largest: Int = Pattern.period, seed: Seed = Seed(number: 7)) async throws {
+    func writePattern(_ count: Int, largest: Int = Pattern.period, seed: Seed = Seed(number: 7))
+        async throws
+    {
         var random = seed.generator
         var pattern = Pattern()
         while pattern.position < count {

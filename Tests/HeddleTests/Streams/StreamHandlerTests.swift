@@ -115,7 +115,8 @@ extension HeddleTests {
             #expect(events.count == 2)
         }
 
-        @Test func `a handler that resets in the middle of its writes is closed once`() async throws {
+        @Test func `a handler that resets in the middle of its writes is closed once`() async throws
+        {
             let ended = Signal()
             try await withHandlers(make: { ResettingHandler(ended) }) { client, _ in
                 try await client.write("go")
@@ -130,7 +131,8 @@ extension HeddleTests {
         @Test func `a handler is let go when its connection is`() async throws {
             let alive = Counter()
             try await withTestRuntime(threads: 1) { runtime in
-                try await servingObjects(on: runtime, objects: { CountedHandler(alive) }) { server in
+                try await servingObjects(on: runtime, objects: { CountedHandler(alive) }) {
+                    server in
                     for round in 0..<200 {
                         let peer = try RawSocket.connected(to: server.localAddress)
                         try peer.write("x")

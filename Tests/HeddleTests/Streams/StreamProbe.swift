@@ -16,7 +16,8 @@ extension TCPConnection {
     }
 
     /// Runs `body` on the connection's loop: for what a test wants to see of the inside.
-    func inside<T: Sendable>(_ body: @Sendable @escaping (StreamCore) throws -> T) async throws -> T {
+    func inside<T: Sendable>(_ body: @Sendable @escaping (StreamCore) throws -> T) async throws -> T
+    {
         let stream = stream
         if stream.loop.isCurrent { return try body(stream) }
         return try await stream.loop.hop { try body(stream) }

@@ -86,7 +86,9 @@ extension HeddleTests {
             try await kind.withPair { near, far in
                 let writers = 8
                 let writes = 60
-                let blocks = (0..<writers).map { Bytes([UInt8](repeating: UInt8($0), count: 10_000)) }
+                let blocks = (0..<writers).map {
+                    Bytes([UInt8](repeating: UInt8($0), count: 10_000))
+                }
                 async let read: [UInt8: Int] = {
                     var counts: [UInt8: Int] = [:]
                     while let head = try await far.read(upTo: 1) {
@@ -178,7 +180,8 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.all)
-        func `a mark smaller than a tick's writes still lets them go`(kind: StreamKind) async throws {
+        func `a mark smaller than a tick's writes still lets them go`(kind: StreamKind) async throws
+        {
             var options = TCPOptions()
             options.limits.unsentHighWater = 1
             options.limits.unsentLowWater = 0
