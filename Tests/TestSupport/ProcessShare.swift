@@ -7,6 +7,7 @@ public import Testing
 public struct ProcessShare: SuiteTrait, TestScoping {
     let isAlone: Bool
 
+    /// Runs the suite while it holds its share.
     public func provideScope(
         for test: Test, testCase: Test.Case?,
         performing body: @concurrent @Sendable () async throws -> Void

@@ -64,9 +64,11 @@ public final class TCPListener: Sendable {
 
     /// The connections of a listener.
     public struct Connections: AsyncSequence, Sendable {
+        /// A connection, which belongs to whoever got it.
         public typealias Element = TCPConnection
         let listener: TCPListener
 
+        /// One more taker.
         public func makeAsyncIterator() -> Iterator { Iterator(listener: listener) }
 
         /// One taker of connections.

@@ -54,15 +54,7 @@ extension HeddleTests {
             let served = Task {
                 try await server.serve { connection in
                     started.fire()
-                    do {
-                        while let bytes = try await connection.read() {
-                            try await connection.write(bytes)
-                        }
-                        outcomes.add("ended")
-                    } catch is CancellationError {
-                        outcomes.add("cancelled")
-                        throw CancellationError()
-                    }
+                    try await echo(connection, outcomes)
                 }
             }
             let peers = try (0..<2).map { _ in try RawSocket.connected(to: server.localAddress) }
@@ -276,4 +268,15 @@ private final class Flood: StreamHandler {
     }
 
     func received(_ bytes: RawSpan, on stream: SynchronousStream) {}
+}
+
+/// Echoes, and tells how that ended.
+private func echo(_ connection: TCPConnection, _ outcomes: Recorder<String>) async throws {
+    do {
+        while let bytes = try await connection.read() { try await connection.write(bytes) }
+        outcomes.add("ended")
+    } catch is CancellationError {
+        outcomes.add("cancelled")
+        throw CancellationError()
+    }
 }
