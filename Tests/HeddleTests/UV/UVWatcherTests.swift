@@ -56,6 +56,19 @@ extension HeddleTests {
             }
         }
 
+        /// Sends a signal to the calling thread, where it is handled before this returns: one sent to the
+        /// process could come after its watcher had gone, and end the process. Dispatch's threads block
+        /// signals, so this lets it through.
+        private static func raiseHere(_ signal: Int32) {
+            var set = sigset_t()
+            var before = sigset_t()
+            sigemptyset(&set)
+            sigaddset(&set, signal)
+            pthread_sigmask(SIG_UNBLOCK, &set, &before)
+            raise(signal)
+            pthread_sigmask(SIG_SETMASK, &before, nil)
+        }
+
         @Test func `every loop that watches a signal hears of it`() throws {
             // libuv: we_get_signals, signal_multiple_loops.
             try withUVLoop { first in
@@ -70,7 +83,7 @@ extension HeddleTests {
                                 watchers[number].close()
                             })
                     }
-                    raise(SIGUSR1)
+                    Self.raiseHere(SIGUSR1)
                     first.run()
                     second.run()
                     #expect(heard.sorted() == [0, 1])
@@ -85,7 +98,7 @@ extension HeddleTests {
                 let watcher = try UVSignal(loop: uv, signal: SIGUSR1) { _ in
                     Issue.record("delivered after the close")
                 }
-                raise(SIGUSR1)
+                Self.raiseHere(SIGUSR1)
                 watcher.close()
                 uv.run()
                 #expect(watcher.phase == .closed)
