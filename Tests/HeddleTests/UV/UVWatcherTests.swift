@@ -50,12 +50,23 @@ extension HeddleTests {
             try withUVLoop { uv in
                 let file = open("/proc/self/status", O_RDONLY)
                 defer { close(file) }
-                let error = #expect(throws: UVError.self) {
-                    try WatchedPoll(loop: uv, descriptor: file)
-                }
+                let error = #expect(throws: UVError.self) { try WatchedPoll(loop: uv, descriptor: file) }
                 #expect(error?.name == "EPERM")
                 #expect(uv.liveCount(.poll) == 0)
             }
+        }
+
+        /// Sends a signal to the calling thread, where it is handled before this returns: one sent to the
+        /// process could come after its watcher had gone, and end the process. Dispatch's threads block
+        /// signals, so this lets it through.
+        private static func raiseHere(_ signal: Int32) {
+            var set = sigset_t()
+            var before = sigset_t()
+            sigemptyset(&set)
+            sigaddset(&set, signal)
+            pthread_sigmask(SIG_UNBLOCK, &set, &before)
+            raise(signal)
+            pthread_sigmask(SIG_SETMASK, &before, nil)
         }
 
         @Test func `every loop that watches a signal hears of it`() throws {
@@ -72,7 +83,7 @@ extension HeddleTests {
                                 watchers[number].close()
                             })
                     }
-                    raiseHere(SIGUSR1)
+                    Self.raiseHere(SIGUSR1)
                     first.run()
                     second.run()
                     #expect(heard.sorted() == [0, 1])
@@ -87,7 +98,7 @@ extension HeddleTests {
                 let watcher = try UVSignal(loop: uv, signal: SIGUSR1) { _ in
                     Issue.record("delivered after the close")
                 }
-                raiseHere(SIGUSR1)
+                Self.raiseHere(SIGUSR1)
                 watcher.close()
                 uv.run()
                 #expect(watcher.phase == .closed)
@@ -104,16 +115,4 @@ extension HeddleTests {
             }
         }
     }
-}
-
-/// Delivers a signal to this thread before it returns. A signal to the process may be delivered later,
-/// on any thread, when the watcher that should get it is closed and the default action is to end.
-private func raiseHere(_ signal: Int32) {
-    var wanted = sigset_t()
-    var before = sigset_t()
-    sigemptyset(&wanted)
-    sigaddset(&wanted, signal)
-    pthread_sigmask(SIG_UNBLOCK, &wanted, &before)
-    raise(signal)
-    pthread_sigmask(SIG_SETMASK, &before, nil)
 }
