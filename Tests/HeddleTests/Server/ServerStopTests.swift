@@ -50,7 +50,10 @@ extension HeddleTests {
             let runtime = try Runtime.start(.init(threads: 2))
             let started = Signal(after: 2)
             let outcomes = Recorder<String>()
-            let server = try await runtime.listen(on: .loopback(port: 0))
+            // One connection for each loop: a loop without any would end at once.
+            var options = ListenOptions()
+            options.balance = .leastConnections
+            let server = try await runtime.listen(on: .loopback(port: 0), options: options)
             let served = Task {
                 try await server.serve { connection in
                     started.fire()
