@@ -9,18 +9,20 @@ extension HeddleTests {
         @Test func `ringing while the bell shuts and closes is safe`() async throws {
             for _ in 0..<TestScale.times(50, full: 2000) {
                 let bell = Doorbell()
+                let installed = Signal()
                 let rung = Signal()
                 let closed = Signal()
                 let failed = Recorder<any Error>()
                 try await onThreads(4) { index in
                     guard index == 0 else {
+                        _ = installed.waitBlocking()
                         while !closed.hasFired {
                             for _ in 0..<20 { bell.ring() }
                             rung.fire()
                         }
                         return
                     }
-                    do { try Self.runAndClose(bell, after: rung) } catch { failed.add(error) }
+                    do { try Self.runAndClose(bell, installed, rung) } catch { failed.add(error) }
                     closed.fire()
                 }
                 #expect(failed.all.isEmpty)
@@ -28,9 +30,10 @@ extension HeddleTests {
             }
         }
 
-        private static func runAndClose(_ bell: Doorbell, after rung: Signal) throws {
+        private static func runAndClose(_ bell: Doorbell, _ installed: Signal, _ rung: Signal) throws {
             try withUVLoop { uv in
                 bell.install(try UVAsync(loop: uv) {})
+                installed.fire()
                 _ = rung.waitBlocking()
                 for _ in 0..<10 { _ = uv.runWithoutBlocking() }
                 bell.shut()
