@@ -7,7 +7,7 @@ public import Testing
 public struct ProcessShare: SuiteTrait, TestScoping {
     let isAlone: Bool
 
-    /// Runs the suite while it holds its share.
+    /// Waits for its turn, runs the suite, and gives the turn on.
     public func provideScope(
         for test: Test, testCase: Test.Case?,
         performing body: @concurrent @Sendable () async throws -> Void

@@ -30,7 +30,9 @@ extension HeddleTests {
             }
         }
 
-        private static func runAndClose(_ bell: Doorbell, _ installed: Signal, _ rung: Signal) throws {
+        private static func runAndClose(_ bell: Doorbell, _ installed: Signal, _ rung: Signal)
+            throws
+        {
             try withUVLoop { uv in
                 bell.install(try UVAsync(loop: uv) {})
                 installed.fire()

@@ -117,6 +117,7 @@ extension HeddleTests {
             own.add(worker)
             try worker.start()
             try await waiting { try await worker.wait() }
+            own.removeAll()
         }
 
         @Test func `the blocking forms refuse the worker's own thread`() async throws {

@@ -13,6 +13,11 @@ final class Recorder<Item: Sendable>: @unchecked Sendable {
     var all: [Item] { lock.withLock { items } }
 
     var count: Int { lock.withLock { items.count } }
+
+    /// Forgets everything: also what would refer back to the list.
+    func removeAll() {
+        lock.withLock { items = [] }
+    }
 }
 
 /// A number that any thread may change.

@@ -14,6 +14,7 @@ extension HeddleTests {
                     let thread = try LoopThread(name: "signaller") { handle.signal() }
                     uv.run()
                     thread.join()
+                    async = nil
                 }
             }
             try result.get()
@@ -45,6 +46,7 @@ extension HeddleTests {
                     uv.run()
                     #expect(calls >= 1)
                     #expect(calls <= 4000)
+                    async = nil
                 }
             }
             try result.get()

@@ -44,6 +44,7 @@ extension HeddleTests {
                 #expect(beats == 6)
                 timer.close()
                 uv.run()
+                timer = nil
             }
         }
 
@@ -92,6 +93,7 @@ extension HeddleTests {
                 #expect(timer.phase == .closed)
                 timer.close()
                 #expect(timer.phase == .closed)
+                timer = nil
             }
         }
 

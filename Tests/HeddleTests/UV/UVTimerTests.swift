@@ -34,6 +34,7 @@ extension HeddleTests {
                 #expect(fired == 1, "in libuv it would never come out")
                 timer.close()
                 uv.run()
+                timer = nil
             }
         }
 
