@@ -82,6 +82,8 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         self.early = []
         for arrival in early { adopt(arrival.socket, from: arrival.peer) }
         await waitUntilServed()
+        // What it holds may hold the server.
+        self.service = nil
         if let failure { throw failure }
     }
 

@@ -107,6 +107,8 @@ public final class TCPServer: Sendable {
             }
             try await group.waitForAll()
         }
+        // What it holds may hold the server.
+        reports.onError = nil
     }
 
     /// Stops listening, lets the connections end until `grace` has passed, and cancels the others.

@@ -180,6 +180,29 @@ extension HeddleTests {
 
         // MARK: Leaks
 
+        @Test func `a server that its own handler and hook refer to is let go`() async throws {
+            try await withTestRuntime(threads: 2) { runtime in
+                let found = WeakServer()
+                do {
+                    let server = try await runtime.listen(on: .loopback(port: 0))
+                    found.server = server
+                    let hook: TCPServer.ErrorHook = { _, _ in _ = server.statistics }
+                    let served = Task {
+                        try await server.serve(onError: hook) { _ in
+                            Task { try await server.stop(within: .seconds(5)) }
+                        }
+                    }
+                    let peer = try RawSocket.connected(to: server.localAddress)
+                    #expect(try peer.readToEnd().isEmpty)
+                    peer.close()
+                    try await served.value
+                }
+                try await waiting {
+                    while found.server != nil { try await Task.sleep(for: .milliseconds(1)) }
+                }
+            }
+        }
+
         @Test func `a thousand reconnects leave nothing`() async throws {
             // FAULTS.md L5: timers and handles at the baseline.
             try await withTestRuntime(threads: 1) { runtime in
@@ -231,4 +254,9 @@ extension HeddleTests {
 
 private final class OneEcho: StreamHandler {
     func received(_ bytes: RawSpan, on stream: SynchronousStream) { stream.write(bytes) }
+}
+
+// Sendable: set once, before anybody else looks.
+private final class WeakServer: @unchecked Sendable {
+    weak var server: TCPServer?
 }
