@@ -50,15 +50,17 @@ extension HeddleTests {
             try withUVLoop { uv in
                 let file = open("/proc/self/status", O_RDONLY)
                 defer { close(file) }
-                let error = #expect(throws: UVError.self) { try WatchedPoll(loop: uv, descriptor: file) }
+                let error = #expect(throws: UVError.self) {
+                    try WatchedPoll(loop: uv, descriptor: file)
+                }
                 #expect(error?.name == "EPERM")
                 #expect(uv.liveCount(.poll) == 0)
             }
         }
 
-        /// Sends a signal to the calling thread, where it is handled before this returns: one sent to the
-        /// process could come after its watcher had gone, and end the process. Dispatch's threads block
-        /// signals, so this lets it through.
+        /// Sends a signal to the calling thread, where it is handled before this returns: one sent to
+        /// the process could come after its watcher had gone, and end the process. Dispatch's threads
+        /// block signals.
         private static func raiseHere(_ signal: Int32) {
             var set = sigset_t()
             var before = sigset_t()
