@@ -198,6 +198,7 @@ extension HeddleTests {
                     try await served.value
                 }
                 try await waiting {
+                    // Sleeps: between looks, since nobody is told when the last reference goes.
                     while found.server != nil { try await Task.sleep(for: .milliseconds(1)) }
                 }
             }
