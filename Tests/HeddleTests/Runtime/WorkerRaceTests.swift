@@ -4,11 +4,11 @@ import Testing
 
 extension HeddleTests {
     @Suite struct WorkerRaceTests {
-        /// L1: a thousand cycles, ten thousand with `HEDDLE_TEST_SCALE=full`.
+        /// L1: ten thousand cycles, a hundred thousand with `HEDDLE_TEST_SCALE=full`.
         @Test func `create, run and stop over and over leaves nothing`() async throws {
             let check = try await ResourceCheck()
             let threads = ResourceCheck.threadCount
-            for _ in 0..<TestScale.times(1_000, full: 10_000) {
+            for _ in 0..<TestScale.times(10_000, full: 100_000) {
                 let worker = Worker(name: "cycle")
                 try worker.start()
                 let loop = try worker.loop
