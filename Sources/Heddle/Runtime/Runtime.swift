@@ -121,6 +121,11 @@ public final class Runtime: Sendable {
     public static func runBlocking<T: Sendable>(
         _ options: Options = Options(), _ body: @escaping @Sendable (Runtime) async throws -> T
     ) throws -> T {
+        guard EventLoop.current == nil else {
+            throw IOError(
+                .wrongThread, "run runtime", on: options.name,
+                reason: "the calling thread runs an event loop already")
+        }
         var host: WorkerBody?
         let runtime = try Runtime(options: options, hosting: &host, hosted: true)
         let result = ResultSlot<T>()
