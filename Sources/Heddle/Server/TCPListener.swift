@@ -1,5 +1,6 @@
 /// A listening TCP socket on one loop, whose connections the program takes one by one. For a whole
-/// server, which owns its connections and spreads them over loops, see ``Runtime/listen(on:options:)``.
+/// server, which owns its connections and spreads them over loops, see
+/// ``Runtime/listen(on:options:)-(SocketAddress,_)``.
 ///
 /// Connections are accepted only while somebody waits for one; others wait in the kernel's backlog.
 /// Each belongs to the listener's loop, and to whoever took it. Everything here may be used from any
@@ -21,7 +22,8 @@ public final class TCPListener: Sendable {
 
     /// Listens on `address`. Of the options, the balance and the number of connections are a server's.
     ///
-    /// - Throws: ``IOError`` that names the address, as ``Runtime/listen(on:options:)`` does.
+    /// - Throws: ``IOError`` that names the address, as
+    ///   ``Runtime/listen(on:options:)-(SocketAddress,_)`` does.
     public static func listen(
         on address: SocketAddress, loop: EventLoop, options: ListenOptions = ListenOptions()
     ) async throws -> TCPListener {
