@@ -24,19 +24,8 @@ final class AcceptQueue: @unchecked Sendable {
 
     /// Takes over a listening socket, which is closed if this throws.
     func listen(on socket: Socket) throws {
-        do {
-            guard !core.isRefusingWork else {
-                throw core.stoppedError("listen on", on: "\(address)")
-            }
-            acceptor = try Acceptor(socket: socket, address: address, on: core, client: self)
-            core.addMember(self)
-        } catch let error as UVError {
-            socket.close()
-            throw IOError(nil, "listen on", on: "\(address)", error)
-        } catch {
-            socket.close()
-            throw error
-        }
+        acceptor = try Acceptor.listening(on: socket, address: address, core: core, client: self)
+        core.addMember(self)
     }
 
     /// The next connection. Cancelling the wait leaves every connection to the others.

@@ -25,6 +25,22 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         try super.init(loop: loop.uv, descriptor: socket.descriptor)
     }
 
+    /// An acceptor of a listening socket, which is closed if this throws.
+    static func listening(
+        on socket: Socket, address: SocketAddress, core: LoopCore, client: any AcceptorClient
+    ) throws(IOError) -> Acceptor {
+        guard !core.isRefusingWork else {
+            socket.close()
+            throw core.stoppedError("listen on", on: "\(address)")
+        }
+        do {
+            return try Acceptor(socket: socket, address: address, on: core, client: client)
+        } catch {
+            socket.close()
+            throw IOError(nil, "listen on", on: "\(address)", error)
+        }
+    }
+
     /// Takes no connections until `resume`; they wait in the kernel's backlog.
     func pause() {
         guard isAccepting, phase == .open else { return }

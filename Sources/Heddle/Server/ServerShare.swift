@@ -48,18 +48,7 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
 
     /// Takes over a listening socket; connections wait in its backlog until `serve`.
     func listen(on socket: Socket) throws {
-        do {
-            guard !core.isRefusingWork else {
-                throw core.stoppedError("listen on", on: "\(address)")
-            }
-            acceptor = try Acceptor(socket: socket, address: address, on: core, client: self)
-        } catch let error as UVError {
-            socket.close()
-            throw IOError(nil, "listen on", on: "\(address)", error)
-        } catch {
-            socket.close()
-            throw error
-        }
+        acceptor = try Acceptor.listening(on: socket, address: address, core: core, client: self)
     }
 
     /// Joins the loop's members, so that a stop of the loop reaches this share.

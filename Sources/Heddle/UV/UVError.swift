@@ -43,13 +43,6 @@ struct UVError: Error, Equatable {
 /// The libuv status codes the runtime tells apart.
 enum UVStatus {
     static let endOfFile = Int32(UV_EOF.rawValue)
-    static let cancelled = Int32(UV_ECANCELED.rawValue)
     static let again = Int32(UV_EAGAIN.rawValue)
     static let busy = Int32(UV_EBUSY.rawValue)
-    static let notConnected = Int32(UV_ENOTCONN.rawValue)
-    static let connectionReset = Int32(UV_ECONNRESET.rawValue)
-    static let brokenPipe = Int32(UV_EPIPE.rawValue)
-    static let connectionAborted = Int32(UV_ECONNABORTED.rawValue)
-    static let timedOut = Int32(UV_ETIMEDOUT.rawValue)
-    static let noBufferSpace = Int32(UV_ENOBUFS.rawValue)
 }
