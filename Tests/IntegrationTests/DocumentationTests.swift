@@ -4,7 +4,7 @@ import Testing
 
 /// The code of the articles and of the documentation in the sources, as far as no sample has it. What stands
 /// there stands here word for word (TidyTests sees to that), and does what the text around it says.
-@Suite(.together, .timeLimit(.minutes(2)))
+@Suite(.alone, .timeLimit(.minutes(2)))
 struct DocumentationTests {
     /// Serves lines back on a loop of its own, while `body` runs on another.
     private func withLineServer(

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The documents agree with the code and with each other.
-@Suite(.together)
+@Suite(.alone)
 struct DocumentationTests {
     /// A block of Swift in a document or in the documentation of a source.
     struct Block {

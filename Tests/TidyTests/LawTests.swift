@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// Laws of the architecture that can be seen in the text of the sources.
-@Suite(.together)
+@Suite(.alone)
 struct LawTests {
     private func expectNone(
         of pattern: some RegexComponent, in files: [SourceFile], _ reason: String

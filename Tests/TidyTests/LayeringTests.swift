@@ -3,7 +3,7 @@ import Testing
 
 /// The rooms of Sources/Heddle and the arrows between them: code of a room mentions types and functions
 /// of its own room and of those below it alone. Comments may mention anything.
-@Suite(.together)
+@Suite(.alone)
 struct LayeringTests {
     /// Which rooms each room may use.
     static let allowed: [String: Set<String>] = [

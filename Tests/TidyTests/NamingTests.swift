@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// What files are called and how they begin.
-@Suite(.together)
+@Suite(.alone)
 struct NamingTests {
     private let files: [SourceFile]
 

@@ -3,7 +3,7 @@ import Testing
 
 /// Wherever the compiler's checks are overruled a comment says why that is right. These tests see that
 /// the comment is there; whether it is true is for the reader.
-@Suite(.together)
+@Suite(.alone)
 struct ReasonTests {
     private let files: [SourceFile]
 

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// Sizes that keep a file, a function and a sample within what one can hold in mind.
-@Suite(.together)
+@Suite(.alone)
 struct SizeTests {
     static let maximumFileLines = 400
     static let maximumMedianFileLines = 149

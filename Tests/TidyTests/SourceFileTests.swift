@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// The tools of this target: a test of style that sees nothing would pass for ever.
-@Suite(.together)
+@Suite(.alone)
 struct SourceFileTests {
     private let file = SourceFile(
         path: "Sources/Example.swift",
