@@ -39,8 +39,8 @@ internal import Synchronization
     /// Handles dropped on other threads, waiting to be closed by the loop.
     let dropped = DropStack()
 
-    /// Open connections, for placing new ones; read by other loops.
-    let connectionCount = Atomic<Int>(0)
+    /// Connections that are open, or have been given to this loop and will be.
+    private let connectionCount = Atomic<Int>(0)
 
     /// The actor over this core; gone once the loop has ended.
     var eventLoop: EventLoop?
@@ -147,12 +147,17 @@ internal import Synchronization
         }
     }
 
-    func streamDidOpen() {
+    /// Connections that this loop has or will have. Safe to call from any thread; read by the loop that places
+    /// new ones, which is also the one that counts them.
+    var openConnections: Int { connectionCount.load(ordering: .acquiring) }
+
+    /// Counts a connection. Safe to call from any thread.
+    func connectionBegins() {
         connectionCount.wrappingAdd(1, ordering: .relaxed)
     }
 
-    func streamDidClose() {
-        connectionCount.wrappingSubtract(1, ordering: .relaxed)
+    func connectionEnded() {
+        connectionCount.wrappingSubtract(1, ordering: .acquiringAndReleasing)
     }
 
     /// One turn around the poll.

@@ -4,9 +4,11 @@ final class TCPStream: StreamCore, @unchecked Sendable {
     /// The other side's address; nil for an adopted descriptor of another family.
     let remoteAddress: SocketAddress?
 
-    init(on loop: LoopCore, settings: StreamSettings, remote: SocketAddress?) throws(UVError) {
+    init(
+        on loop: LoopCore, settings: StreamSettings, remote: SocketAddress?, isCounted: Bool = false
+    ) throws(UVError) {
         remoteAddress = remote
-        try super.init(tcpOn: loop, settings: settings)
+        try super.init(tcpOn: loop, settings: settings, isCounted: isCounted)
     }
 
     override var subject: String {
@@ -23,15 +25,18 @@ final class TCPStream: StreamCore, @unchecked Sendable {
     /// - Parameters:
     ///   - operation: what was tried, for the error: `accept on`.
     ///   - subject: what it was tried on.
+    ///   - isCounted: whether the loop counts this connection already; if this throws it does no more.
     static func adopting(
         _ socket: Socket, from peer: SocketAddress?, on loop: LoopCore, settings: StreamSettings,
-        operation: String, subject: String
+        operation: String, subject: String, isCounted: Bool = false
     ) throws(IOError) -> TCPStream {
         let stream: TCPStream
         do {
-            stream = try TCPStream(on: loop, settings: settings, remote: peer)
+            stream = try TCPStream(
+                on: loop, settings: settings, remote: peer, isCounted: isCounted)
         } catch {
             socket.close()
+            if isCounted { loop.connectionEnded() }
             throw IOError(nil, operation, on: subject, error)
         }
         do {

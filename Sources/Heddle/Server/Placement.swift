@@ -34,7 +34,9 @@ final class Placement: @unchecked Sendable {
             }
             return nil
         case .leastConnections:
-            return shares.filter(\.hasRoom).min { $0.openConnections < $1.openConnections }
+            return shares.filter(\.hasRoom).min {
+                $0.core.openConnections < $1.core.openConnections
+            }
         }
     }
 
@@ -46,12 +48,5 @@ final class Placement: @unchecked Sendable {
     /// The share whose acceptor brings connections to `share`.
     func accepting(for share: ServerShare) -> ServerShare {
         balance == .reusePort ? share : shares[0]
-    }
-}
-
-extension ServerShare {
-    /// The connections its loop has or will have: read by other loops, so a moment old.
-    fileprivate var openConnections: Int {
-        core.connectionCount.load(ordering: .relaxed) + underWay.load(ordering: .relaxed)
     }
 }

@@ -24,8 +24,6 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     /// Connections given to this share, from when they are accepted until they have ended. Other loops
     /// count here what they give.
     private let placed = Atomic<Int>(0)
-    /// Those of them that its loop has not taken over yet.
-    let underWay = Atomic<Int>(0)
     /// Sockets that came before this share is served.
     private var early: [(socket: Socket, peer: SocketAddress?)] = []
     private var isDraining = false
@@ -106,11 +104,11 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
 
     // MARK: Connections
 
-    /// Makes a connection of an accepted socket. Called on this share's loop, or, when that has ended,
-    /// wherever late jobs run.
+    /// Makes a connection of an accepted socket, which the loop counts already. Called on this share's loop,
+    /// or, when that has ended, wherever late jobs run.
     func adopt(_ socket: Socket, from peer: SocketAddress?) {
         guard !isDraining, !core.isRefusingWork else {
-            socket.close()
+            close(socket)
             leftPlace()
             return
         }
@@ -122,7 +120,7 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         do {
             let stream = try TCPStream.adopting(
                 socket, from: peer, on: core, settings: settings, operation: "accept on",
-                subject: "\(address)")
+                subject: "\(address)", isCounted: true)
             begin(stream, service)
         } catch {
             leftPlace()
@@ -218,14 +216,12 @@ extension ServerShare: AcceptorClient {
     func accepted(_ socket: Socket, from peer: SocketAddress?) {
         let target = placement?.choose(for: self) ?? self
         target.placed.wrappingAdd(1, ordering: .relaxed)
+        // Counted from here on, whenever its loop gets to it: the next choice depends on this one.
+        target.core.connectionBegins()
         if target === self {
             adopt(socket, from: peer)
         } else {
-            target.underWay.wrappingAdd(1, ordering: .relaxed)
-            target.core.post {
-                target.adopt(socket, from: peer)
-                target.underWay.wrappingSubtract(1, ordering: .relaxed)
-            }
+            target.core.post { target.adopt(socket, from: peer) }
         }
         if !mayAccept { acceptor?.pause() }
     }
@@ -270,8 +266,14 @@ extension ServerShare: LoopMember {
     }
 
     private func closeEarly() {
-        for arrival in early { arrival.socket.close() }
+        for arrival in early { close(arrival.socket) }
         early = []
+    }
+
+    /// Closes a socket that was counted and did not become a connection.
+    private func close(_ socket: Socket) {
+        socket.close()
+        core.connectionEnded()
     }
 
     /// Handlers that did not end in time are left to end by themselves, on the pool of late jobs.

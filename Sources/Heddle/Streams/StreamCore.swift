@@ -60,7 +60,8 @@
     final var owner: StreamOwner?
     final var ownerTask: Task<Void, Never>?
 
-    init(tcpOn loop: LoopCore, settings: StreamSettings) throws(UVError) {
+    /// - Parameter isCounted: whether the loop counts this connection already.
+    init(tcpOn loop: LoopCore, settings: StreamSettings, isCounted: Bool) throws(UVError) {
         self.loop = loop
         queues = loop.queues
         pool = loop.pool
@@ -68,7 +69,7 @@
         unreadHighWater = Int32(clamping: settings.limits.unreadHighWater)
         unsentHighWater = Int32(clamping: settings.limits.unsentHighWater)
         try super.init(tcpOn: loop.uv)
-        loop.streamDidOpen()
+        if !isCounted { loop.connectionBegins() }
     }
 
     /// The peer, for error messages.
@@ -111,7 +112,7 @@
 
     final override func streamDidClose() {
         machine.closed()
-        loop.streamDidClose()
+        loop.connectionEnded()
         unread.removeAll()
         unsent.removeAll()
         waits?.finishAll(on: loop)

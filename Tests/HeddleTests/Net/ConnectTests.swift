@@ -230,7 +230,7 @@ extension HeddleTests {
                 let loop = runtime.loops[0]
                 let attempt = Task { try await TCPConnection.connect(to: hole.address, on: loop) }
                 try await waiting(for: .seconds(10), "the attempt") {
-                    while loop.core.connectionCount.load(ordering: .relaxed) == 0 {
+                    while loop.core.openConnections == 0 {
                         await Task.yield()
                     }
                 }

@@ -132,7 +132,7 @@ func expectNoConnections(
     on loop: EventLoop, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
     try await waiting(for: .seconds(10), "the last close", sourceLocation: sourceLocation) {
-        while loop.core.connectionCount.load(ordering: .acquiring) > 0 {
+        while loop.core.openConnections > 0 {
             try await loop.clock.sleep(for: .milliseconds(1))
         }
     }

@@ -75,7 +75,7 @@ func expectNothingLeft(on loop: EventLoop, sourceLocation: SourceLocation = #_so
     #expect(core.uv.liveDescription == "", "handles are left", sourceLocation: sourceLocation)
     #expect(core.timers.count == 0, "timers are left", sourceLocation: sourceLocation)
     #expect(core.members.isEmpty, "members are left", sourceLocation: sourceLocation)
-    let connections = core.connectionCount.load(ordering: .acquiring)
+    let connections = core.openConnections
     #expect(connections == 0, "connections are counted", sourceLocation: sourceLocation)
 }
 
