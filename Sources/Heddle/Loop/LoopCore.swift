@@ -18,6 +18,7 @@ internal import Synchronization
     let inbox = Inbox()
     let lateJobs = LateJobs()
     let pool = BufferPool()
+    let stage = Stage()
     let queues = TurnQueues()
     var timers = TimerHeap()
     let gate: Gate
@@ -66,6 +67,7 @@ internal import Synchronization
         } catch {
             queues.destroy()
             pool.destroy()
+            stage.destroy()
             throw IOError(.resourcesExhausted, "create event loop", on: name, error)
         }
         super.init()
@@ -83,6 +85,7 @@ internal import Synchronization
     deinit {
         queues.destroy()
         pool.destroy()
+        stage.destroy()
     }
 
     private func register() throws(UVError) {

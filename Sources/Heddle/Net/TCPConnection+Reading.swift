@@ -66,7 +66,7 @@ extension TCPConnection {
 
     /// The bytes of a connection as a sequence. Iterations take turns: what one leaves, the next gets.
     public struct Inbound: AsyncSequence, Sendable {
-        /// A piece as it came: from one byte to 64 KiB.
+        /// A piece as it came: from one byte to 128 KiB.
         public typealias Element = Bytes
         let connection: TCPConnection
 

@@ -21,6 +21,10 @@
     @safe @exclusivity(unchecked) final var isScopeCancelled = false
     /// Whether the handler is having its turn, in which its small writes are gathered.
     @safe @exclusivity(unchecked) final var isGathering = false
+    /// Whether the last read brought so much that the next ones are left to the stream's turn.
+    @safe @exclusivity(unchecked) final var isBulk = false
+    /// How many more reads the stream's turn may make, since the socket became readable.
+    @safe @exclusivity(unchecked) final var readCredit: UInt8 = 0
     /// Whether the handler has been told everything.
     final var isHandlingOver = false
     /// The place in the owner's list.
@@ -78,12 +82,18 @@
     // MARK: Callbacks of libuv: they record what happened and make somebody ready
 
     final override func lendBuffer() -> UnsafeMutableRawBufferPointer {
-        unsafe pool.lend()
+        unsafe memoryForRead()
+    }
+
+    final override func didBecomeReadable() {
+        readCredit = Self.readsPerTurn
+        becameReadable()
     }
 
     final override func didRead(count: Int) {
+        if count >= Self.bulkBytes { isBulk = true }
         if hasHandler {
-            unread.append(pool.take(count))
+            if !stageForHandler(count) { unread.append(pool.take(count)) }
             queues.giveTurn(to: self)
         } else if let reader {
             unread.append(pool.take(count))
@@ -95,11 +105,7 @@
     }
 
     final override func didEndReading(status: Int32) {
-        if status == UVStatus.endOfFile {
-            machine.inputEnded()
-        } else if phase == .open {
-            broke(IOError(nil, "read from", on: subject, UVError(status: status)))
-        }
+        endReading(status: status)
         becameReadable()
     }
 
