@@ -113,7 +113,7 @@ extension HeddleTests {
         func `attempts cancelled at random moments end once and leave nothing`(
             seed: Seed
         ) async throws {
-            try await withTestRuntime(threads: 1) { runtime in
+            try await withTestRuntime(threads: 1, limit: .seconds(300)) { runtime in
                 var random = seed.generator
                 let loop = runtime.loops[0]
                 let listener = try RawSocket.listening(backlog: 4_096)

@@ -10,7 +10,12 @@ extension HeddleTests {
             let phases = Recorder<StopPhase>()
             let runtime = try Runtime.start(.init(threads: 1))
             let loop = runtime.loops[0]
-            loop.observeStop { phases.add($0) }
+            let timers = Recorder<Int>()
+            let core = loop.core
+            loop.observeStop {
+                phases.add($0)
+                timers.add(core.timers.count)
+            }
             let server = try await runtime.listen(on: .loopback(port: 0))
             let ended = Recorder<Int>()
             let started = Signal()
@@ -32,6 +37,7 @@ extension HeddleTests {
                     .listenerClosed, .connectionsEnded, .timersClosed, .inboxShut, .loopClosed,
                 ])
             #expect(ended.all == [1], "the listener goes first, the connection before the timers")
+            #expect(timers.all == [2, 1, 0, 0, 0], "the sleeper's, and first that of the grace")
             await #expect(throws: IOError.self) { try await sleeper.value }
             expectNothingLeft(on: loop)
         }

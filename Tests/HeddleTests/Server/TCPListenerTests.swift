@@ -45,7 +45,7 @@ extension HeddleTests {
         @Test(arguments: Seed.some(1))
         func `an accept cancelled at a random moment loses no connection`(seed: Seed) async throws {
             // Not on the loop: the raw sockets block.
-            try await withTestRuntime(threads: 1) { runtime in
+            try await withTestRuntime(threads: 1, limit: .seconds(300)) { runtime in
                 let loop = runtime.loops[0]
                 let listener = try await listener(on: loop)
                 var random = seed.generator

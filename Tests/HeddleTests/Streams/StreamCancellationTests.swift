@@ -17,6 +17,25 @@ extension HeddleTests {
             }
         }
 
+        /// The cancellation is on its way, behind more than one drain runs, when the bytes come: the wait
+        /// ends as cancelled with bytes there.
+        @Test(arguments: StreamKind.all)
+        func `a read cancelled as its bytes come loses none`(kind: StreamKind) async throws {
+            try await kind.withPeer { near, peer in
+                let loop = near.stream.loop.eventLoop!
+                let reader = Task(executorPreference: loop.taskExecutor) { try await near.read() }
+                try await near.until { $0.reader != nil }
+                await loop.run { loop in
+                    _ = peer.writeWhatFits(Array("kept".utf8))
+                    for _ in 0..<LoopCore.jobsPerDrain + 10 { loop.post {} }
+                    reader.cancel()
+                }
+                await expectCancelled(reader)
+                #expect(try await near.inside { $0.unread.byteCount } == 4)
+                #expect(try await near.read() == "kept")
+            }
+        }
+
         @Test(arguments: StreamKind.all)
         func `a read of a task that was cancelled before gets what has come or nothing`(
             kind: StreamKind
