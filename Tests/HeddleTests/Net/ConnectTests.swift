@@ -73,14 +73,21 @@ extension HeddleTests {
                 defer { hole.close() }
                 let timeout = Duration.seconds(seconds)
                 let clock = ContinuousClock()
-                let start = clock.now
-                let error = await #expect(throws: IOError.self) {
-                    try await TCPConnection.connect(to: hole.address, on: loop, timeout: timeout)
+                var took = Duration.zero
+                // A machine that is busy with others wakes everybody late now and then, not always.
+                for _ in 0..<5 {
+                    let start = clock.now
+                    let error = await #expect(throws: IOError.self) {
+                        try await TCPConnection.connect(
+                            to: hole.address, on: loop, timeout: timeout)
+                    }
+                    took = start.duration(to: clock.now)
+                    #expect(error?.code == .timedOut)
+                    #expect(error?.subject == hole.address.description)
+                    #expect(took >= timeout, "\(took)")
+                    if took <= timeout * 1.1 { break }
                 }
-                let took = start.duration(to: clock.now)
-                #expect(error?.code == .timedOut)
-                #expect(error?.subject == hole.address.description)
-                #expect(took >= timeout && took <= timeout * 1.1 + .milliseconds(50), "\(took)")
+                #expect(took <= timeout * 1.1, "\(took)")
                 try await expectNoConnections(on: loop)
             }
         }
@@ -106,13 +113,15 @@ extension HeddleTests {
         func `attempts cancelled at random moments end once and leave nothing`(
             seed: Seed
         ) async throws {
-            try await withTestRuntime(threads: 1) { runtime in
+            try await withTestRuntime(threads: 1, limit: .seconds(300)) { runtime in
                 var random = seed.generator
                 let loop = runtime.loops[0]
                 let listener = try RawSocket.listening(backlog: 4_096)
                 defer { listener.close() }
+                let rounds = TestScale.times(500, full: 50_000)
                 let made = Counter()
-                for _ in 0..<TestScale.times(500, full: 20_000) {
+                let cancelled = Counter()
+                for round in 0..<rounds {
                     let attempt = Task {
                         let near = try await TCPConnection.connect(to: listener.address, on: loop)
                         made.add()
@@ -122,8 +131,16 @@ extension HeddleTests {
                     attempt.cancel()
                     if case .failure(let error) = await attempt.result {
                         #expect(error is CancellationError, "\(error)")
+                        cancelled.add()
+                    }
+                    // What the kernel has accepted meanwhile must not fill up its queue.
+                    if round % 1_000 == 999 {
+                        while listener.waitReadable(milliseconds: 0) {
+                            try listener.accept().close()
+                        }
                     }
                 }
+                #expect(made.value + cancelled.value == rounds)
                 try await expectNoConnections(on: loop)
             }
         }
@@ -163,6 +180,26 @@ extension HeddleTests {
                 let peer = try listener.accept()
                 peer.close()
                 #expect(try await near.read() == nil)
+            }
+        }
+
+        @Test func `look-ups at the same time each get their answer`() async throws {
+            // libuv: getaddrinfo_concurrent.
+            try await withTestLoop { loop in
+                let listener = try RawSocket.listening()
+                defer { listener.close() }
+                let endpoint = try Endpoint(host: "localhost", port: Int(listener.address.port))
+                try await withThrowingTaskGroup(of: SocketAddress?.self) { group in
+                    for _ in 0..<40 {
+                        group.addTask {
+                            let near = try await TCPConnection.connect(to: endpoint, on: loop)
+                            defer { near.reset() }
+                            return near.remoteAddress
+                        }
+                    }
+                    for try await address in group { #expect(address == listener.address) }
+                }
+                try await expectNoConnections(on: loop)
             }
         }
 

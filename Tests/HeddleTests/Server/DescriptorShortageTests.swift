@@ -8,25 +8,33 @@ extension HeddleTests {
     @Suite struct DescriptorShortageTests {
         @Test func `accepting without descriptors rests, tells once, and goes on`() async {
             await #expect(processExitsWith: .success) {
-                try await DescriptorShortage(balance: .reusePort, loops: 1).run()
+                await DescriptorShortage(balance: .reusePort, loops: 1).judge {
+                    try await $0.run()
+                }
             }
         }
 
         @Test func `a shortage that many loops meet is survived by each`() async {
             await #expect(processExitsWith: .success) {
-                try await DescriptorShortage(balance: .reusePort, loops: 4).run()
+                await DescriptorShortage(balance: .reusePort, loops: 4).judge {
+                    try await $0.run()
+                }
             }
         }
 
         @Test func `a server stops in the middle of a shortage`() async {
             await #expect(processExitsWith: .success) {
-                try await DescriptorShortage(balance: .leastConnections, loops: 2).stopInTheMiddle()
+                await DescriptorShortage(balance: .leastConnections, loops: 2).judge {
+                    try await $0.stopInTheMiddle()
+                }
             }
         }
 
         @Test func `connecting and starting without descriptors are clear errors`() async {
             await #expect(processExitsWith: .success) {
-                try await DescriptorShortage(balance: .reusePort, loops: 1).tryEverything()
+                await DescriptorShortage(balance: .reusePort, loops: 1).judge {
+                    try await $0.tryEverything()
+                }
             }
         }
     }
@@ -37,8 +45,20 @@ private struct DescriptorShortage {
     let balance: ListenOptions.Balance
     let loops: Int
 
-    struct Failed: Error {
-        let what: String
+    /// What went wrong: the status the process exits with, since its output is not seen.
+    enum Failed: Int32, Error {
+        case neverHappened = 10
+        case usedCPUAtRest, reportedTooOften, reportedSomethingElse, notServed, servedLate
+        case limitNotSet, unclearErrors
+    }
+
+    /// Runs `body` and exits the process if it fails.
+    func judge(_ body: (DescriptorShortage) async throws -> Void) async {
+        do { try await body(self) } catch let error as Failed {
+            exit(error.rawValue)
+        } catch {
+            exit(1)
+        }
     }
 
     func run() async throws {
@@ -47,27 +67,33 @@ private struct DescriptorShortage {
                 let batch = clients[(episode - 1) * 8..<episode * 8]
                 let before = try starve()
                 for client in batch { try client.connect(to: server.localAddress) }
-                try await until("news of episode \(episode)") { reports.count >= episode }
+                try await until { reports.count >= episode }
                 let told = reports.count
-                let used = try await cpuMilliseconds(during: .milliseconds(400))
-                guard used < 20 * loops else { throw Failed(what: "\(used) ms of CPU at rest") }
+                // An acceptor that spins does so in every span; the process's other threads stir now
+                // and then, and more on a busy machine.
+                var used = Int.max
+                for _ in 0..<5 where used >= 20 * loops {
+                    used = try await cpuMilliseconds(during: .milliseconds(400))
+                }
+                guard used < 20 * loops else { throw Failed.usedCPUAtRest }
                 // News once an episode and loop; never more while it lasts.
                 guard reports.count <= told + loops, reports.count <= episode * loops else {
-                    throw Failed(what: "\(reports.count) reports")
+                    throw Failed.reportedTooOften
                 }
                 feed(before)
                 let clock = ContinuousClock()
                 let start = clock.now
                 for client in batch {
                     guard try client.readToEnd() == Array("served".utf8) else {
-                        throw Failed(what: "not served")
+                        throw Failed.notServed
                     }
                 }
                 guard start.duration(to: clock.now) < .seconds(1) else {
-                    throw Failed(what: "late")
+                    throw Failed.servedLate
                 }
             }
-            for text in reports.all where !text.contains("EMFILE") { throw Failed(what: text) }
+            for text in reports.all
+            where !text.contains("EMFILE") { throw Failed.reportedSomethingElse }
         }
     }
 
@@ -75,7 +101,7 @@ private struct DescriptorShortage {
         try await withServer { server, reports, clients in
             let before = try starve()
             for client in clients { try client.connect(to: server.localAddress) }
-            try await until("news") { reports.count >= 1 }
+            try await until { reports.count >= 1 }
             try await server.stop(within: .milliseconds(10))
             feed(before)
         }
@@ -96,7 +122,7 @@ private struct DescriptorShortage {
         feed(before)
         let codes = errors.map { ($0 as? IOError)?.code }
         guard codes == Array(repeating: .resourcesExhausted, count: 3) else {
-            throw Failed(what: "\(errors)")
+            throw Failed.unclearErrors
         }
         try await runtime.stop()
     }
@@ -137,7 +163,7 @@ private struct DescriptorShortage {
         let highest = ResourceCheck.openDescriptors().keys.max() ?? 0
         limit.rlim_cur = rlim_t(highest + 2)
         guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-            throw Failed(what: "setrlimit")
+            throw Failed.limitNotSet
         }
         var fillers: [Int32] = []
         while true {
@@ -155,11 +181,11 @@ private struct DescriptorShortage {
         for filler in fillers { close(filler) }
     }
 
-    private func until(_ what: String, _ condition: () -> Bool) async throws {
+    private func until(_ condition: () -> Bool) async throws {
         let clock = ContinuousClock()
         let deadline = clock.now + .seconds(10)
         while !condition() {
-            guard clock.now < deadline else { throw Failed(what: what) }
+            guard clock.now < deadline else { throw Failed.neverHappened }
             // Sleeps: between looks at what the kernel tells to nobody.
             try await Task.sleep(for: .milliseconds(1), clock: .continuous)
         }
