@@ -33,6 +33,9 @@ internal import Synchronization
     /// When a drain under way gives up, in nanoseconds of the monotonic clock.
     var drainDeadline: UInt64 = .max
 
+    /// Set when the grace of a stop is over, and what is left has been cancelled.
+    var isPastDraining = false
+
     /// Set when a stop has come to closing by force: operations fail with `.loopStopped` from then on.
     var isRefusingWork = false
 
