@@ -66,7 +66,8 @@ public final class Worker: Sendable {
     }
 
     /// Stops the worker and waits for its end, which comes within `grace` and about half a second for
-    /// what was cancelled. Does not end early when the task is cancelled.
+    /// what was cancelled. Does not end early when the task is cancelled. Where the body itself awaits this,
+    /// the end does not wait for the body, which goes on after it, on Swift's global pool.
     ///
     /// - Throws: what the body threw, to every caller; ``IOError/Code/invalidArgument`` for a negative grace.
     public func stop(within grace: Duration = defaultGrace) async throws {
