@@ -99,7 +99,7 @@ extension LoopCore {
     /// Jobs that are ready still go to whoever runs late ones.
     private func leaveLateJobs() {
         stopObserver = nil
-        eventLoop = nil
+        setEventLoop(nil)
         leaveCurrent()
         var left: [ReadyItem] = []
         while let item = queues.popReady() { left.append(item) }

@@ -4,7 +4,8 @@ internal import Synchronization
 /// its thread. Made, run and ended by one worker's thread; shared by everything that refers to the loop.
 ///
 /// Unless a method says otherwise it is for the loop's thread alone.
-// Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere; the rest is used where `isCurrent`.
+// Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere, `actor` has a lock; the rest is used where
+// `isCurrent`.
 // Exclusivity: `isSpinning` is read and set by single statements.
 @safe final class LoopCore: UVTickClient, TaskExecutor, @unchecked Sendable {
     /// Jobs one drain runs before input and output have their turn again.
@@ -45,8 +46,10 @@ internal import Synchronization
     /// Connections that are open, or have been given to this loop and will be.
     private let connectionCount = Atomic<Int>(0)
 
-    /// The actor over this core; gone once the loop has ended.
-    var eventLoop: EventLoop?
+    /// The actor over this core, which refers back to it: let go when the loop has ended. Changed on the
+    /// loop's thread, with the lock, so that thread reads it without.
+    private var actor: EventLoop?
+    private let actorLock = Lock()
 
     // Set once by the event loop, which owns it and which every actor on this loop refers to.
     unowned(unsafe) var serialExecutor: LoopSerialExecutor!
@@ -114,6 +117,21 @@ internal import Synchronization
 
     func leaveCurrent() {
         owner.store(ThreadIdentity.none, ordering: .releasing)
+    }
+
+    /// The actor over this core; nil once the loop has ended. Safe to call from any thread.
+    var eventLoop: EventLoop? {
+        isCurrent ? actor : actorLock.withLock { actor }
+    }
+
+    /// Sets the actor, or lets it go.
+    func setEventLoop(_ loop: EventLoop?) {
+        // The old one must not end inside the lock.
+        let old = actorLock.withLock {
+            defer { actor = loop }
+            return actor
+        }
+        withExtendedLifetime(old) {}
     }
 
     // MARK: Taking jobs

@@ -103,7 +103,7 @@ final class WorkerControl: @unchecked Sendable {
             return nil
         }
         let loop = EventLoop(core: core)
-        core.eventLoop = loop
+        core.setEventLoop(loop)
         let main = WorkerBody(core: core) { self.bodyEnded() }
         let next = lock.withLock {
             eventLoop = loop
