@@ -20,6 +20,8 @@ internal import Synchronization
     let lateJobs = LateJobs()
     let pool = BufferPool()
     let queues = TurnQueues()
+    /// Shared with the other loops of the runtime.
+    let retryTurns: RetryTurns
     var timers = TimerHeap()
     let gate: Gate
 
@@ -64,8 +66,9 @@ internal import Synchronization
     /// Makes a loop for the calling thread, which alone may run it.
     ///
     /// - Throws: `IOError` if the system has no descriptors or memory left for it.
-    init(name: String) throws {
+    init(name: String, retryTurns: RetryTurns = RetryTurns()) throws {
         self.name = name
+        self.retryTurns = retryTurns
         gate = Gate(GateExecutor(turn: queues))
         do {
             uv = try UVLoop()

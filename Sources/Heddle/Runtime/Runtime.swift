@@ -48,10 +48,11 @@ public final class Runtime: Sendable {
         }
         try Worker.check(options.drainTimeout, "start runtime", options.name)
         let cpus = options.pinThreads ? LinuxCalls.affinity() : []
+        let turns = RetryTurns()
         let workers = (0..<count).map { index in
             Worker(
-                name: "\(options.name)-\(index)", cpu: cpus.isEmpty ? nil : cpus[index % cpus.count]
-            )
+                name: "\(options.name)-\(index)",
+                cpu: cpus.isEmpty ? nil : cpus[index % cpus.count], retryTurns: turns)
         }
         do {
             for worker in workers.dropFirst(hosted ? 1 : 0) { try worker.start() }

@@ -4,6 +4,7 @@
 final class WorkerControl: @unchecked Sendable {
     private let name: String
     private let cpu: Int?
+    private let retryTurns: RetryTurns
     private let stopped = StoppedEvent()
 
     private let lock = Lock()
@@ -18,9 +19,10 @@ final class WorkerControl: @unchecked Sendable {
     /// When a requested stop stops draining.
     private var deadline = UInt64.max
 
-    init(name: String, cpu: Int?, body: Worker.Body?) {
+    init(name: String, cpu: Int?, retryTurns: RetryTurns, body: Worker.Body?) {
         self.name = name
         self.cpu = cpu
+        self.retryTurns = retryTurns
         self.body = body
     }
 
@@ -97,7 +99,7 @@ final class WorkerControl: @unchecked Sendable {
         let core: LoopCore
         do {
             if let cpu { try pin(to: cpu) }
-            core = try LoopCore(name: name)
+            core = try LoopCore(name: name, retryTurns: retryTurns)
         } catch {
             failToStart(error)
             return nil
