@@ -57,13 +57,10 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     // MARK: Serving
 
     /// Serves connections until the share has drained. Cancelling the task cancels the connections.
-    func serve(_ service: Service, onError: TCPServer.ErrorHook?) async throws {
-        guard self.service == nil else {
-            throw IOError(.busy, "serve on", on: "\(address)", reason: "it is served already")
-        }
+    func serve(_ service: Service) async throws {
+        precondition(self.service == nil, "a share is served twice")
         guard !core.isRefusingWork, !isDraining else { return }
         self.service = service
-        reports.onError = onError
         acceptor?.resumeOrClose()
         let early = early
         self.early = []

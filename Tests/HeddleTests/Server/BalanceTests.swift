@@ -83,7 +83,7 @@ extension HeddleTests {
                 }
                 try await shares[1].core.hop { shares[1].join() }
                 let first = runtime.loops[0].task {
-                    try await shares[0].serve(.tasks(handler), onError: nil)
+                    try await shares[0].serve(.tasks(handler))
                 }
                 var peers: [RawSocket] = []
                 // The second share is not served yet: it sets aside what it is given.
@@ -99,7 +99,7 @@ extension HeddleTests {
                     }
                 }
                 let second = runtime.loops[1].task {
-                    try await shares[1].serve(.tasks(handler), onError: nil)
+                    try await shares[1].serve(.tasks(handler))
                 }
                 try await waiting { try await all.wait() }
                 let counts = Dictionary(grouping: places.all, by: \.self).mapValues(\.count)
