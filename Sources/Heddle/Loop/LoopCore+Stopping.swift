@@ -41,9 +41,7 @@ extension LoopCore {
         // A member that never removed itself (a server nobody served) refers back to this loop.
         members = [:]
         stopTimers()
-        // Nobody waits for these any more, but libuv's pool still holds them: the resolver's own time-outs
-        // bound this.
-        while uv.pendingLookups > 0 { uv.runOnce() }
+        resolver.close()
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })
         stopObserver?(.timersClosed)

@@ -23,6 +23,7 @@ internal import Synchronization
     /// Shared with the other loops of the runtime.
     let retryTurns: RetryTurns
     var timers = TimerHeap()
+    var resolver = NameResolver()
     let gate: Gate
 
     /// What takes part in a stop of this loop: servers, the worker's body.

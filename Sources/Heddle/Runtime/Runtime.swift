@@ -11,8 +11,8 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// Everything here may be used from any thread. Runtimes of one process share nothing but libuv's worker
-/// pool, which looks names up, and that the first one has SIGPIPE ignored (signal(7)).
+/// Everything here may be used from any thread. Runtimes of one process share nothing, but that
+/// the first one has SIGPIPE ignored (signal(7)).
 public final class Runtime: Sendable {
     /// How many loops, and how they are run.
     public struct Options: Sendable {

@@ -113,9 +113,6 @@ internal import Glibc
     /// Set by the loop's tick while that is open.
     var tick: UVTick?
 
-    /// Name look-ups under way. They keep the loop from closing, and a begun one cannot be broken off.
-    var pendingLookups = 0
-
     /// Called after every libuv callback that runs outside the poll: what it made ready has its turn
     /// before the next poll.
     func needsTurn() {
