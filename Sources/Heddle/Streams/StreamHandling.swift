@@ -15,7 +15,7 @@ final class StreamHandling {
 
     /// Where bytes wait on the loop's stage for this turn, and how many.
     @safe @exclusivity(unchecked) private var stagedStart = 0
-    @safe @exclusivity(unchecked) private var stagedCount = 0
+    @safe @exclusivity(unchecked) private(set) var stagedCount = 0
 
     // The stream holds this object, and this the stream, until the last turn breaks the circle.
     private let stream: SynchronousStream

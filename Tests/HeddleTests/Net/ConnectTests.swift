@@ -37,6 +37,35 @@ extension HeddleTests {
             }
         }
 
+        @Test func `a connection tells its loop from anywhere, until that has ended`() async throws
+        {
+            let runtime = try Runtime.start(.init(threads: 2))
+            let loop = runtime.loops[1]
+            let listener = try RawSocket.listening()
+            let near = try await TCPConnection.connect(to: listener.address, on: loop)
+            listener.close()
+            #expect(near.loop === loop)
+            for other in runtime.loops {
+                try await other.task { #expect(near.loop === loop) }.value
+            }
+            // Asked all the while as the loop ends.
+            let asking = Signal(after: 4)
+            let asked = (0..<4).map { _ in
+                Task {
+                    asking.fire()
+                    while let found = near.loop {
+                        #expect(found === loop)
+                        await Task.yield()
+                    }
+                }
+            }
+            try await asking.wait()
+            try await waiting { try await runtime.stop(within: .zero) }
+            for task in asked { try await waiting { await task.value } }
+            #expect(near.loop == nil)
+            #expect(try await loop.task { near.loop == nil }.value)
+        }
+
         @Test(arguments: [StreamKind.tcpIPv4, .tcpIPv6])
         func `a closed port refuses, by its address`(kind: StreamKind) async throws {
             guard StreamKind.all.contains(kind) else { return }

@@ -68,7 +68,7 @@ extension HeddleTests {
                             places.add(connection.stream.loop.name)
                             all.fire()
                             _ = try await connection.read()
-                        }, onError: nil)
+                        })
                 }
                 let first = runtime.loops[0].task { try await serve(shares[0]) }
                 var peers: [RawSocket] = []

@@ -122,14 +122,15 @@ extension HeddleTests {
 // Sendable: as said.
 private final class StreamList: @unchecked Sendable {
     private var streams: [StreamCore] = []
-    /// What all of them had unread or had just taken when the first heard of its own.
+    /// What had come for all of them when the first heard of its own.
     private(set) var unreadAtFirst: Int?
 
     func add(_ stream: StreamCore) { streams.append(stream) }
 
-    func heard(_ count: Int) {
+    func heard() {
         if unreadAtFirst == nil {
-            unreadAtFirst = streams.reduce(count) { $0 + $1.unread.byteCount }
+            // A piece is on the stage until its handler has been shown it.
+            unreadAtFirst = streams.reduce(0) { $0 + $1.unread.byteCount + $1.stagedBytes }
         }
         streams = []
     }
@@ -152,7 +153,7 @@ private final class PollWitness: StreamHandler {
     }
 
     func received(_ bytes: RawSpan, on stream: SynchronousStream) {
-        streams.heard(bytes.byteCount)
+        streams.heard()
         whenHeard.fire()
     }
 }
