@@ -2,8 +2,8 @@
 /// loop, which closes it.
 ///
 /// A thread is made when a name waits, and ends when none does: a loop that looks nothing up has none.
-/// A look-up that has begun cannot be broken off. If the loop ends meanwhile, its thread is left to end by
-/// itself, with the answer for nobody: four threads at most, for as long as the resolver's own time-outs
+/// A look-up that has begun cannot be broken off. If the loop ends meanwhile and it does not end soon, its
+/// thread is left to end by itself, with the answer for nobody: four threads at most, for as long as the resolver's own time-outs
 /// (resolv.conf(5): by default 5 s for each of two attempts at each server).
 // Sendable: `waiting` and `seats` are guarded by `lock`.
 final class NameResolver: @unchecked Sendable {
@@ -11,6 +11,8 @@ final class NameResolver: @unchecked Sendable {
 
     /// Names one loop has looked up at the same time.
     static let maximumThreads = 4
+    /// How long the loop's end waits for look-ups that have begun: most take less.
+    private static let patienceNanoseconds: UInt64 = 250_000_000
     /// Names that wait for a thread.
     static let maximumWaiting = 1024
 
@@ -112,14 +114,19 @@ final class NameResolver: @unchecked Sendable {
         withExtendedLifetime(answered) {}
     }
 
-    /// The loop ends: threads that are done are waited for, the others left to themselves.
+    /// The loop ends: nobody is told anything any more. Threads that are done, or will be in a moment, are
+    /// waited for, the others left to themselves.
     func close() {
         let left = lock.withLock {
             defer { waiting = [] }
             return waiting + seats.compactMap(\.lookup)
         }
         for lookup in left { cancel(lookup) }
+        let deadline = UVLoop.hrtimeNanoseconds + Self.patienceNanoseconds
         let leaving = lock.withLock {
+            while seats.contains(where: { $0.lookup != nil }) {
+                guard lock.wait(untilNanoseconds: deadline) else { break }
+            }
             defer { seats = [] }
             return seats.map { seat in
                 defer { seat.thread = nil }
@@ -146,6 +153,7 @@ final class NameResolver: @unchecked Sendable {
             let answer = resolve(lookup.host)
             let answered = lock.withLock {
                 seat.lookup = nil
+                lock.signalAll()
                 defer { lookup.answered = nil }
                 return lookup.answered
             }
