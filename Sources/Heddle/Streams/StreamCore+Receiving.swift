@@ -38,7 +38,7 @@ extension StreamCore {
         return 0
     }
 
-    /// Memory for a read in libuv's callback; none if the stream's turn is to read.
+    /// Memory for a read in libuv's callback, when it does not go to the stage; none if the turn is to read.
     @inline(__always)
     final func memoryForRead() -> UnsafeMutableRawBufferPointer {
         let none = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -48,20 +48,19 @@ extension StreamCore {
         }
         // Held by the stream.
         return unsafe handling._withUnsafeGuaranteedRef { handling in
-            if handling.isHeld { return unsafe pool.lend() }
-            return unsafe isBulk || handling.hasStaged ? none : loop.stage.lend()
+            unsafe handling.isHeld ? pool.lend() : none
         }
     }
 
-    /// Keeps what came for the handler's turn, if the memory was the stage's; whether it was.
+    /// Keeps what came for the handler's turn. One piece waits at a time: the turn reads what follows.
     @inline(__always)
-    final func stageForHandler(_ count: Int) -> Bool {
-        // Held by the stream. Nothing has changed since the memory was lent.
-        unsafe handling.unsafelyUnwrapped._withUnsafeGuaranteedRef { handling in
-            guard machine.mayReceive, !handling.isHeld else { return false }
-            handling.stage(count, on: loop.stage)
-            return true
+    final func stageForHandler(_ count: Int) {
+        stagesNextRead = false
+        // Held by the stream.
+        unsafe handling.unsafelyUnwrapped._withUnsafeGuaranteedRef {
+            $0.stage(count, on: loop.stage)
         }
+        queues.giveTurn(to: self)
     }
 
     final func endReading(status: Int32) {

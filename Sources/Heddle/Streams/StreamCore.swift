@@ -23,6 +23,9 @@
     @safe @exclusivity(unchecked) final var isGathering = false
     /// Whether the last read brought so much that the next ones are left to the stream's turn.
     @safe @exclusivity(unchecked) final var isBulk = false
+    /// Whether the next read goes to the stage for the handler. Set as each turn ends; what changes before the
+    /// next read is seen in that read's turn.
+    @safe @exclusivity(unchecked) final var stagesNextRead = false
     /// How many more reads the stream's turn may make, since the socket became readable.
     @safe @exclusivity(unchecked) final var readCredit: UInt8 = 0
     /// Whether the handler has been told everything.
@@ -82,7 +85,7 @@
     // MARK: Callbacks of libuv: they record what happened and make somebody ready
 
     final override func lendBuffer() -> UnsafeMutableRawBufferPointer {
-        unsafe memoryForRead()
+        unsafe stagesNextRead ? loop.stage.lend() : memoryForRead()
     }
 
     final override func didBecomeReadable() {
@@ -92,8 +95,9 @@
 
     final override func didRead(count: Int) {
         if count >= Self.bulkBytes { isBulk = true }
+        if stagesNextRead { return stageForHandler(count) }
         if hasHandler {
-            if !stageForHandler(count) { unread.append(pool.take(count)) }
+            unread.append(pool.take(count))
             queues.giveTurn(to: self)
         } else if let reader {
             unread.append(pool.take(count))

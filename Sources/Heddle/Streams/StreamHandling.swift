@@ -41,6 +41,7 @@ final class StreamHandling {
         }
         core.sendGathered()
         core.isGathering = false
+        core.stagesNextRead = !isHeld && !core.isBulk
         if core.machine.readSide != .open || core.machine.life != .open {
             deliverEnd(on: stream, of: core)
         }
