@@ -1,0 +1,42 @@
+import Foundation
+
+/// A peer's server while it is measured: pinned to the first core, ready once this is made.
+final class Server {
+    static let startLimit = 30.0
+    private let child: Child
+    let address: String
+
+    init(_ command: [String], cpu: Int? = Cores.server) throws {
+        child = try Child(command + ["--tcp", "127.0.0.1:0"], cpu: cpu)
+        try child.wait(for: "\nready\n", limit: Self.startLimit)
+        let line = child.text.split(separator: "\n").first { $0.hasPrefix("listening on tcp ") }
+        guard let line else { throw child.failure("did not say where it listens") }
+        address = String(line.dropFirst("listening on tcp ".count))
+    }
+
+    var identifier: Int32 { child.identifier }
+
+    func stop() throws { try child.stop() }
+
+    /// What only this process keeps in memory, in bytes, swapped out or not.
+    var privateBytes: Double {
+        get throws {
+            let path = "/proc/\(identifier)/smaps_rollup"
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw Failed("\(path): cannot be read")
+            }
+            let counted = text.split(separator: "\n").filter {
+                $0.hasPrefix("Private_Dirty:") || $0.hasPrefix("Swap:")
+            }
+            return counted.reduce(0) { sum, line in
+                sum + (Double(line.split(separator: " ")[1]) ?? 0) * 1024
+            }
+        }
+    }
+}
+
+/// Which core does what.
+enum Cores {
+    static let server = 0
+    static let load = 1
+}

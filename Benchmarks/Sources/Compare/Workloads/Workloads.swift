@@ -1,0 +1,4 @@
+/// All workloads, in the order of the report.
+enum Workloads {
+    static let all = RequestWorkloads.all
+}
