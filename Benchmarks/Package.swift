@@ -26,7 +26,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
-        .package(url: "https://github.com/ordo-one/benchmark", exact: "1.38.1", traits: []),
     ],
     targets: [
         .executableTarget(
@@ -38,5 +37,19 @@ let package = Package(
             name: "heddle-peer",
             dependencies: [heddle, .product(name: "heddle", package: "heddle")],
             path: "Peers/Heddle", swiftSettings: rules),
+        .executableTarget(
+            name: "flyingfox-peer",
+            dependencies: [.product(name: "FlyingSocks", package: "FlyingFox")],
+            path: "Peers/FlyingFox", swiftSettings: rules),
+        .executableTarget(
+            name: "micro", dependencies: [heddle] + nio, path: "Peers/Micro",
+            swiftSettings: rules),
     ]
 )
+
+// Where .ci/run builds, warnings are errors; not for people who build with a newer compiler.
+if Context.environment["HEDDLE_WARNINGS_AS_ERRORS"] != nil {
+    for target in package.targets {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+    }
+}

@@ -61,12 +61,17 @@ void end_window(void) {
     window.is_over = true;
 }
 
+// A window in which nothing came back, on a machine that stood still, would say nothing.
+static bool has_progress(void) {
+    return options.mode == FLOOD || options.mode == DRAIN ? window.bytes > 0 : window.requests > 0;
+}
+
 void advance_window(uint64_t run_start, uint64_t now) {
     if (options.duration_s == 0)
         return;
     uint64_t begin = run_start + (uint64_t)(options.warm_up_s * 1e9);
     if (!window.is_open && !window.is_over && now >= begin)
         begin_window();
-    if (window.is_open && now >= window.start_ns + (uint64_t)(options.duration_s * 1e9))
+    if (window.is_open && has_progress() && now >= window.start_ns + (uint64_t)(options.duration_s * 1e9))
         end_window();
 }

@@ -24,7 +24,8 @@ struct NIOPeer {
             announce(try server.bind().wait())
         } else {
             let server = AsyncServer(group: group, arguments: arguments)
-            Task { try await server.run(announce: announce) }
+            // Not on the main thread, which waits below.
+            Task.detached { try await server.run(announce: announce) }
         }
         var number: Int32 = 0
         sigwait(&ends, &number)

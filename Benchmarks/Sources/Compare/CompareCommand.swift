@@ -15,7 +15,8 @@ struct Compare: ParsableCommand {
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "Runs workloads in interleaved rounds, the server on core 0 and the load on core 1.",
+        abstract:
+            "Runs workloads in interleaved rounds, the server on core 0 and the load on core 1.",
         discussion: """
             Writes results.json, README.md and a chart for each workload. What the folder holds of other \
             workloads stays, so that a run may be made in parts.

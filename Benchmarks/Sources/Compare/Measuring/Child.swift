@@ -44,7 +44,9 @@ final class Child {
     func wait(for text: String, limit: Double) throws {
         let deadline = Date(timeIntervalSinceNow: limit)
         while !output.text.contains(text) {
-            guard process.isRunning else { throw failure("ended with \(process.terminationStatus)") }
+            guard process.isRunning else {
+                throw failure("ended with \(process.terminationStatus)")
+            }
             guard Date() < deadline else { throw failure("no \"\(text)\" within \(limit) s") }
             usleep(2000)
         }

@@ -2,7 +2,7 @@ import Foundation
 
 /// A peer's server while it is measured: pinned to the first core, ready once this is made.
 final class Server {
-    static let startLimit = 30.0
+    static let startLimit = 15.0
     private let child: Child
     let address: String
 
@@ -17,6 +17,16 @@ final class Server {
     var identifier: Int32 { child.identifier }
 
     func stop() throws { try child.stop() }
+
+    /// What the scheduler gave to each thread so far, in nanoseconds.
+    var cpuByThread: [Double] {
+        let folder = "/proc/\(identifier)/task"
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return threads.compactMap { thread in
+            let text = try? String(contentsOfFile: "\(folder)/\(thread)/schedstat", encoding: .utf8)
+            return text?.split(separator: " ").first.flatMap { Double($0) }
+        }
+    }
 
     /// What only this process keeps in memory, in bytes, swapped out or not.
     var privateBytes: Double {

@@ -11,31 +11,48 @@ struct Builder {
     /// - Parameter skipsBuilding: what is built is taken as it is.
     init(_ peers: [Peer], skipsBuilding: Bool) throws {
         self.skipsBuilding = skipsBuilding
-        try make("Load")
-        var reasons: [String: String?] = [:]
+        if !skipsBuilding { try make("Load") }
         if !skipsBuilding, peers.contains(where: { $0.recipe == .package }) { try buildPackage() }
+        // Folders that were tried, and what came of it.
+        var outcomes: [String: String?] = [:]
         for peer in peers {
-            let reason: String?
-            switch peer.recipe {
-            case .package:
-                reason = nil
-            case .script(let tools, let files, let package):
-                reason = Self.lacking(tools, files, package)
-            case .make(let folder, let tools, let files, let package):
-                let known = reasons[folder]
-                reason = known ?? (Self.lacking(tools, files, package) ?? tryMake(folder))
-                reasons.updateValue(reason, forKey: folder)
+            if let reason = reason(against: peer, &outcomes) {
+                missing.append("\(peer.title): \(reason)")
+            } else {
+                found.append(peer)
             }
-            if let reason { missing.append("\(peer.title): \(reason)") } else { found.append(peer) }
         }
     }
 
-    private static func lacking(_ tools: [String], _ files: [String], _ package: String) -> String? {
+    /// Why a peer cannot be measured, if so.
+    private func reason(against peer: Peer, _ outcomes: inout [String: String?]) -> String? {
+        switch peer.recipe {
+        case .package:
+            return nil
+        case .script(let tools, let files, let package):
+            return Self.lacking(tools, files, package)
+        case .make(let folder, let tools, let files, let package):
+            if let outcome = outcomes[folder] { return outcome ?? unbuilt(peer) }
+            let outcome = Self.lacking(tools, files, package) ?? tryMake(folder)
+            outcomes.updateValue(outcome, forKey: folder)
+            return outcome ?? unbuilt(peer)
+        }
+    }
+
+    /// When building is skipped, a program may not be there.
+    private func unbuilt(_ peer: Peer) -> String? {
+        guard let program = peer.commands.values.first?.first, !Tools.exists(program) else { return nil }
+        return "not built"
+    }
+
+    private static func lacking(_ tools: [String], _ files: [String], _ package: String) -> String?
+    {
         let lost = tools.filter { !Tools.hasCommand($0) } + files.filter { !Tools.exists($0) }
         return lost.isEmpty ? nil : "no \(lost.joined(separator: ", ")) (Debian: \(package))"
     }
 
     private func tryMake(_ folder: String) -> String? {
+        if skipsBuilding { return nil }
         do {
             try make("Peers/\(folder)")
             return nil
@@ -45,7 +62,6 @@ struct Builder {
     }
 
     private func make(_ folder: String) throws {
-        if skipsBuilding { return }
         Progress.say("building \(folder)")
         try Child(["make", "-s", "-C", Tools.source(folder)]).result(limit: 600)
     }

@@ -16,7 +16,8 @@ enum Text {
                     peer.title, metric.text(summary.median),
                     "\(metric.text(summary.low)) to \(metric.text(summary.high))",
                     ratio?.median.grouped(digits: 2) ?? "",
-                    ratio.map { "\($0.low.grouped(digits: 2)) to \($0.high.grouped(digits: 2))" } ?? "",
+                    ratio.map { "\($0.low.grouped(digits: 2)) to \($0.high.grouped(digits: 2))" }
+                        ?? "",
                 ]
                     + result.metrics.dropFirst().map { other in
                         peer.summary(other).map { other.text($0.median) } ?? ""

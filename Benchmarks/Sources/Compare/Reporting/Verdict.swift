@@ -19,7 +19,9 @@ struct Verdict {
             return metric.higherIsBetter ? ratio.high < 1 : ratio.low > 1
         }
         let value = "\(metric.text(summary.median)) \(metric.unit)"
-        guard !ahead.isEmpty else { return "\(mine.title) takes \(value): nobody is clearly ahead." }
+        guard !ahead.isEmpty else {
+            return "\(mine.title) takes \(value): nobody is clearly ahead."
+        }
         let names = ahead.map { other in
             let ratio = mine.ratio(to: other, metric)?.median ?? 1
             return "\(other.title) (\(mine.title) is \(ratio.grouped(digits: 2)) of it)"
