@@ -74,6 +74,9 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         if list { return print(Text.list(Workloads.all, Catalogue.peers)) }
+        guard ProcessInfo.processInfo.activeProcessorCount > Cores.load else {
+            throw ValidationError("two cores are needed: one for the server, one for the load")
+        }
         let wanted = Catalogue.peers.filter { peer.isEmpty || peer.contains($0.id) }
         let builder = try Builder(wanted, skipsBuilding: skipBuild)
         for line in builder.missing { Progress.say("missing, skipped: \(line)") }

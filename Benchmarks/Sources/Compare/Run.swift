@@ -11,9 +11,11 @@ struct Run {
         peers.filter { $0.commands[workload.role] != nil }
     }
 
+    private func rounds(of workload: Workload) -> Int { min(rounds, workload.maximumRounds) }
+
     /// Calls `finished` with each workload as it is done.
     func measure(_ finished: (WorkloadResult) throws -> Void) rethrows {
-        let total = workloads.reduce(0) { $0 + takers(of: $1).count * rounds }
+        let total = workloads.reduce(0) { $0 + takers(of: $1).count * rounds(of: $1) }
         var progress = Progress(total: total)
         for workload in workloads where !takers(of: workload).isEmpty {
             try finished(measure(workload, &progress))
@@ -23,6 +25,7 @@ struct Run {
     private func measure(_ workload: Workload, _ progress: inout Progress) -> WorkloadResult {
         let takers = takers(of: workload)
         var results = takers.map { PeerResult(peer: $0.id, title: $0.title) }
+        let rounds = rounds(of: workload)
         for round in 1...rounds {
             for (index, peer) in takers.enumerated() where results[index].failure == nil {
                 var outcome: String

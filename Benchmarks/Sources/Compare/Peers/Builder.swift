@@ -41,7 +41,9 @@ struct Builder {
 
     /// When building is skipped, a program may not be there.
     private func unbuilt(_ peer: Peer) -> String? {
-        guard let program = peer.commands.values.first?.first, !Tools.exists(program) else { return nil }
+        guard let program = peer.commands.values.first?.first, !Tools.exists(program) else {
+            return nil
+        }
         return "not built"
     }
 

@@ -8,7 +8,7 @@ enum IdleWorkloads {
                 The server's own memory (private and dirty, swap included) for one connection more, between \
                 1,000 and \(Double(count).grouped(digits: 0)) of them. What the kernel keeps is not in it.
                 """,
-            role: .echo, metrics: [.bytes, .total]
+            role: .echo, metrics: [.bytes, .total], maximumRounds: 2
         ) { command, _ in
             let server = try Server(command)
             let few = try IdleConnections(base, to: server)

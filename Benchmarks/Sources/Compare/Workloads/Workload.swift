@@ -9,6 +9,8 @@ struct Workload: Sendable {
     let metrics: [Metric]
     /// Whether `--quick` measures it.
     var isQuick = false
+    /// What repeats almost to the digit need not be measured often.
+    var maximumRounds = Int.max
     /// Measures a peer's command once.
     let measure: @Sendable (_ command: [String], _ duration: Double) throws -> [String: Double]
 }
