@@ -173,5 +173,5 @@ void run_requests(void) {
     if (options.duration_s == 0)
         end_window();
     if (options.rate > 0)
-        unsent_requests = scheduled - issued;
+        unsent_requests = scheduled > issued ? scheduled - issued : 0;
 }

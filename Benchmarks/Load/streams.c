@@ -43,13 +43,11 @@ static void flood(stream *s) {
 
 // After the end: the server must have counted what was sent.
 static void check_answer(stream *s) {
-    ssize_t count = recv(s->fd, s->answer + s->answer_count, sizeof s->answer - 1 - s->answer_count, 0);
+    ssize_t count;
+    while ((count = recv(s->fd, s->answer + s->answer_count, sizeof s->answer - 1 - s->answer_count, 0)) > 0)
+        s->answer_count += (size_t)count;
     if (count < 0 && errno == EAGAIN)
         return;
-    if (count > 0) {
-        s->answer_count += (size_t)count;
-        return;
-    }
     s->is_over = true;
     if (count < 0)
         FAIL("receive: %s", strerror(errno));

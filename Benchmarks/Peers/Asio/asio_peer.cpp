@@ -49,13 +49,9 @@ awaitable<void> source(tcp::socket socket) {
 awaitable<void> sink(tcp::socket socket) {
     std::vector<char> buffer(block_size);
     std::size_t total = 0;
-    for (;;) {
-        auto [error, count] = co_await socket.async_read_some(
-            asio::buffer(buffer), asio::as_tuple(use_awaitable));
-        total += count;
-        if (error)
-            break;
-    }
+    for (asio::error_code error; !error;)
+        total += co_await socket.async_read_some(
+            asio::buffer(buffer), asio::redirect_error(use_awaitable, error));
     co_await asio::async_write(socket, asio::buffer(std::to_string(total) + "\n"), use_awaitable);
 }
 

@@ -40,8 +40,9 @@ final class SinkHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .inputClosed = event as? ChannelEvent else { return }
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "\(count)\n")), promise: nil)
-        context.close(promise: nil)
+        let answer = wrapOutboundOut(ByteBuffer(string: "\(count)\n"))
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(answer).whenComplete { _ in bound.value.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
