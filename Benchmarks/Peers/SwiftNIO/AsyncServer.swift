@@ -13,15 +13,14 @@ struct AsyncServer: Sendable {
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: mode == .sink)
             .bind(host: arguments.address.host, port: arguments.address.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if mode == .lines {
                         try channel.pipeline.syncOperations.addHandler(
                             ByteToMessageHandler(LineDecoder()))
                     }
-                    return try Client(
-                        wrappingChannelSynchronously: channel,
-                        configuration: .init(isOutboundHalfClosureEnabled: mode == .sink))
+                    return try Client(wrappingChannelSynchronously: channel)
                 }
             }
         announce(server.channel)

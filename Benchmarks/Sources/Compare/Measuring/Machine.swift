@@ -25,7 +25,11 @@ struct Machine: Codable {
         ]
         for (name, command) in commands {
             guard let text = try? Child(command).result(limit: 30) else { continue }
-            versions[name] = text.split(separator: "\n").first.map(String.init)
+            // Some say their name first, and more than their version after it.
+            versions[name] = text.split(separator: "\n").first?.split(separator: " ").first {
+                word in
+                word.contains(where: \.isNumber)
+            }.map(String.init)
         }
         return Machine(
             processor: processor ?? "unknown processor",

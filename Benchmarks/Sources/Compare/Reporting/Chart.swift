@@ -1,7 +1,7 @@
 /// A workload as bars: the median, with a line from quartile to quartile. Plain SVG.
 struct Chart {
-    private static let width = 860.0
-    private static let labelWidth = 230.0
+    private static let width = 880.0
+    private static let labelWidth = 256.0
     private static let valueWidth = 150.0
     private static let rowHeight = 28.0
     private static let top = 58.0

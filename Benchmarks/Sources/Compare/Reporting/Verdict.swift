@@ -1,5 +1,8 @@
 /// Says in words where Heddle stands in a workload, and who is ahead of it.
 struct Verdict {
+    /// With fewer rounds the quartiles say nothing about the spread.
+    private static let leastRounds = 4
+
     private let result: WorkloadResult
 
     init(_ result: WorkloadResult) { self.result = result }
@@ -12,6 +15,9 @@ struct Verdict {
     private func sentence(_ mine: PeerResult) -> String? {
         guard let summary = mine.summary(result.primary) else { return nil }
         let metric = result.primary
+        guard mine.rounds.count >= Self.leastRounds else {
+            return "\(mine.title) takes \(metric.text(summary.median)) \(metric.unit)."
+        }
         let others = result.peers.filter { !$0.peer.hasPrefix("heddle") }
         // By the ratio of rounds, as everywhere; quartiles that reach across 1 say nothing.
         let ahead = others.filter { other in
