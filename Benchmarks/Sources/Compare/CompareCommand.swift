@@ -77,6 +77,7 @@ struct RunCommand: ParsableCommand {
         guard ProcessInfo.processInfo.activeProcessorCount > Cores.load else {
             throw ValidationError("two cores are needed: one for the server, one for the load")
         }
+        Self.raiseDescriptorLimit()
         let wanted = Catalogue.peers.filter { peer.isEmpty || peer.contains($0.id) }
         let builder = try Builder(wanted, skipsBuilding: skipBuild)
         for line in builder.missing { Progress.say("missing, skipped: \(line)") }
@@ -97,5 +98,13 @@ struct RunCommand: ParsableCommand {
         }
         print("written: \(folder.path)/README.md and \(Results.fileName)")
         if hasFailed { throw ExitCode.failure }
+    }
+
+    /// Servers and the load inherit it; 15,000 connections need more than the usual 1,024.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 }

@@ -16,20 +16,23 @@ final class Child {
     private let ended = DispatchSemaphore(value: 0)
 
     /// - Parameter cpu: the core it is pinned to, if any.
-    init(_ command: [String], cpu: Int? = nil, environment: [String: String] = [:]) throws {
-        let words = cpu.map { ["taskset", "-c", "\($0)"] + command } ?? command
+    init(_ command: [String], cpu: Int? = nil) throws {
+        // However this program ends, what it started ends with it: a server left behind would spoil the next
+        // measurement.
+        var words = ["setpriv", "--pdeathsig", "KILL"]
+        if let cpu { words += ["taskset", "-c", "\(cpu)"] }
+        words += command
         self.command = command
         output = try TemporaryFile()
         errors = try TemporaryFile()
-        // env finds the program and becomes it, as taskset does: the process id stays.
+        // env finds the program and becomes it, as the others do: the process id stays.
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = words
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = input
         process.standardOutput = output.handle
         process.standardError = errors.handle
         process.terminationHandler = { [ended] _ in ended.signal() }
-        do { try process.run() } catch { throw Failed("\(words[0]): \(error)") }
+        do { try process.run() } catch { throw Failed("\(command[0]): \(error)") }
     }
 
     deinit {
@@ -37,7 +40,6 @@ final class Child {
     }
 
     var identifier: Int32 { process.processIdentifier }
-    var isRunning: Bool { process.isRunning }
     var text: String { output.text }
 
     /// Waits until the output holds `text`.
