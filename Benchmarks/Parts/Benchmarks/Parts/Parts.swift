@@ -46,8 +46,10 @@ private func loops() {
 
     Benchmark("Inbox: post from another thread, and wait for it") { benchmark in
         try await Runtime.run(.init(threads: 1)) { runtime in
-            for number in benchmark.scaledIterations {
-                _ = await runtime.loops[0].run { _ in number }
+            for _ in benchmark.scaledIterations {
+                await withCheckedContinuation { continuation in
+                    runtime.loops[0].post { continuation.resume() }
+                }
             }
         }
     }

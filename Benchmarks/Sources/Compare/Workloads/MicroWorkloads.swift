@@ -23,7 +23,10 @@ enum MicroWorkloads {
             "The same, from eight threads.", isQuick: true),
         micro(
             "hop", "One hop between two loops", .hop, per: 100_000,
-            "A closure goes from one loop to another that sleeps, and back, and so on."),
+            """
+            A closure goes from one loop to another that sleeps, and back, and so on. libuv's own door is \
+            uv_async_t, in which the woken thread spins until the waker has left uv_async_send.
+            """),
         micro(
             "tasks", "Start a task on a loop and await it", .tasks, per: 1_000_000,
             """
