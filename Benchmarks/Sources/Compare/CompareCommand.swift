@@ -93,7 +93,8 @@ struct RunCommand: ParsableCommand {
             results.replace(result, order: Workloads.all.map(\.id))
             try results.write(to: folder)
             try Report(results).write(to: folder)
-            print(Text.table(result))
+            // Not buffered: it must not come amid the progress of what follows.
+            FileHandle.standardOutput.write(Data(Text.table(result).utf8))
             hasFailed = hasFailed || result.peers.contains { $0.failure != nil }
         }
         print("written: \(folder.path)/README.md and \(Results.fileName)")

@@ -6,6 +6,9 @@ struct Metric: Codable, Sendable {
     var digits = 0
     var higherIsBetter = false
 
+    /// For the head of a column.
+    var heading: String { unit.isEmpty ? name : "\(name), \(unit)" }
+
     func text(_ value: Double) -> String { value.grouped(digits: digits) }
 }
 

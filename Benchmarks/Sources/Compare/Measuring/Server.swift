@@ -6,8 +6,11 @@ final class Server {
     private let child: Child
     let address: String
 
-    init(_ command: [String], cpu: Int? = Cores.server) throws {
-        child = try Child(command + ["--tcp", "127.0.0.1:0"], cpu: cpu)
+    /// - Parameter backend: where a proxy connects to.
+    init(_ command: [String], backend: String? = nil, cpu: Int? = Cores.server) throws {
+        var words = command + ["--tcp", "127.0.0.1:0"]
+        if let backend { words += ["--to", backend] }
+        child = try Child(words, cpu: cpu)
         try child.wait(for: "\nready\n", limit: Self.startLimit)
         let line = child.text.split(separator: "\n").first { $0.hasPrefix("listening on tcp ") }
         guard let line else { throw child.failure("did not say where it listens") }

@@ -28,7 +28,7 @@ struct Chart {
             "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>",
             text(16, 24, result.title, "font-size=\"16\" font-weight=\"600\" fill=\"#1f2328\""),
             text(
-                16, 44, "\(metric.name), \(metric.unit); \(better); bar: median, line: quartiles",
+                16, 44, "\(metric.heading); \(better); bar: median, line: quartiles",
                 "fill=\"#656d76\""),
         ]
         for (index, bar) in bars.enumerated() {

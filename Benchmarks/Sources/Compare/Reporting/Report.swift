@@ -70,8 +70,8 @@ struct Report {
         let metric = result.primary
         let others = result.metrics.dropFirst()
         let heads =
-            ["", "\(metric.name), \(metric.unit)", "quartiles", "ratio", "quartiles"]
-            + others.map { "\($0.name), \($0.unit)" }
+            ["", metric.heading, "quartiles", "ratio", "quartiles"]
+            + others.map(\.heading)
         let rule = "|---|" + heads.dropFirst().map { _ in "---:|" }.joined()
         let rows = result.peers.map { row($0, of: result) }
         return """

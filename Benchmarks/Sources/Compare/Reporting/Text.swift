@@ -3,8 +3,8 @@ enum Text {
     /// A workload's figures: median, quartiles, ratio to the reference, then the other metrics.
     static func table(_ result: WorkloadResult) -> String {
         let metric = result.primary
-        let heads = ["", "\(metric.name), \(metric.unit)", "quartiles", "ratio", "quartiles"]
-        var rows = [heads + result.metrics.dropFirst().map { "\($0.name), \($0.unit)" }]
+        let heads = ["", metric.heading, "quartiles", "ratio", "quartiles"]
+        var rows = [heads + result.metrics.dropFirst().map(\.heading)]
         for peer in result.peers {
             guard let summary = peer.summary(metric) else {
                 rows.append([peer.title, "failed"])

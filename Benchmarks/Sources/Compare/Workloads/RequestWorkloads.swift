@@ -53,16 +53,16 @@ enum RequestWorkloads {
         ) { command, duration in
             guard role == .proxy else { return try measure(load, command, duration) }
             let backend = try Server([Tools.built("echo_epoll")], cpu: Cores.load)
-            let values = try measure(load, command + ["--to", backend.address], duration)
+            let values = try measure(load, command, duration, backend: backend.address)
             try backend.stop()
             return values
         }
     }
 
     private static func measure(
-        _ load: Load, _ command: [String], _ duration: Double
+        _ load: Load, _ command: [String], _ duration: Double, backend: String? = nil
     ) throws -> [String: Double] {
-        let server = try Server(command)
+        let server = try Server(command, backend: backend)
         let report = try load.run(against: server, duration: duration)
         try server.stop()
         guard report.requests > 0 else { throw Failed("no reply came in the measured time") }
