@@ -70,20 +70,27 @@ enum Amounts {
 
 /// A thread that runs `body` and ends.
 func startThread(_ body: @escaping @Sendable () -> Void) {
-    final class Box {
-        let body: () -> Void; init(_ body: @escaping () -> Void) { self.body = body }
-    }
     var thread = pthread_t()
-    let box = Unmanaged.passRetained(Box(body)).toOpaque()
-    pthread_create(
+    let box = Unmanaged.passRetained(ThreadBody(run: body)).toOpaque()
+    let error = pthread_create(
         &thread, nil,
-        {
-            Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil
+        { box in
+            Unmanaged<ThreadBody>.fromOpaque(box!).takeRetainedValue().run()
+            return nil
         }, box)
+    precondition(error == 0, "no thread: error \(error)")
     pthread_detach(thread)
 }
 
-/// A count that one loop's thread alone changes, and what waits for it to be full.
+/// What a thread runs, as an object that can pass through C.
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+
+    init(run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+// Sendable: made by one thread, then touched by one loop's thread alone.
+/// A count that one loop's thread takes down to zero, and what is called then.
 final class Countdown: @unchecked Sendable {
     private var left: Int
     private let full: @Sendable () -> Void

@@ -28,6 +28,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: "A peer to measure; may be given several times. (default: all; see --list)")
     var peer: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "An echo server besides, for example another build; may be given several times. It gets --tcp.",
+            valueName: "name=command"))
+    var server: [String] = []
+
     @Option(help: "How often each peer is measured. (default: 10; quick: 2)")
     var rounds: Int?
 
@@ -49,6 +55,9 @@ struct RunCommand: ParsableCommand {
     func validate() throws {
         try check(workload, Workloads.all.map(\.id), "workload")
         try check(peer, Catalogue.peers.map(\.id), "peer")
+        guard server.allSatisfy({ Peer(server: $0) != nil }) else {
+            throw ValidationError("--server takes NAME=COMMAND")
+        }
         guard (rounds ?? 1) > 0, (duration ?? 1) > 0 else {
             throw ValidationError("--rounds and --duration must be more than zero")
         }
@@ -78,7 +87,9 @@ struct RunCommand: ParsableCommand {
             throw ValidationError("two cores are needed: one for the server, one for the load")
         }
         Self.raiseDescriptorLimit()
-        let wanted = Catalogue.peers.filter { peer.isEmpty || peer.contains($0.id) }
+        let wanted =
+            Catalogue.peers.filter { peer.isEmpty || peer.contains($0.id) }
+            + server.compactMap(Peer.init(server:))
         let builder = try Builder(wanted, skipsBuilding: skipBuild)
         for line in builder.missing { Progress.say("missing, skipped: \(line)") }
         let run = Run(

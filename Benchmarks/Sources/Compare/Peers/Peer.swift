@@ -19,6 +19,19 @@ struct Peer: Sendable {
     var isHeddle: Bool { id.hasPrefix("heddle") }
 }
 
+extension Peer {
+    /// An echo server named on the command line: `NAME=COMMAND`.
+    init?(server text: String) {
+        guard let sign = text.firstIndex(of: "="), sign > text.startIndex else { return nil }
+        let words = text[text.index(after: sign)...].split(separator: " ").map(String.init)
+        guard !words.isEmpty else { return nil }
+        let name = String(text[..<sign])
+        self.init(
+            id: name, title: name, recipe: .script(tools: [], package: ""),
+            commands: [.echo: words])
+    }
+}
+
 /// How the programs of a peer come to be.
 enum Recipe: Sendable, Equatable {
     /// Built by this package.
