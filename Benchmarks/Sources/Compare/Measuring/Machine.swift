@@ -13,6 +13,7 @@ struct Machine: Codable {
         let processor = model?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces)
         var versions: [String: String] = [:]
         let commands: [(String, [String])] = [
+            ("heddle", ["git", "-C", Tools.root.path, "describe", "--always", "--dirty"]),
             ("swift", ["swift", "--version"]),
             ("gcc", ["gcc", "-dumpfullversion"]),
             ("libuv", ["pkg-config", "--modversion", "libuv"]),

@@ -7,7 +7,7 @@ enum MicroWorkloads {
             "timers", "Set and cancel 1,000,000 timers", .timers, per: 2_000_000,
             """
             10,000 at a time. In Heddle and with async code a timer is a task that sleeps; with SwiftNIO \
-            `scheduleTask`, with libuv uv_timer_start.
+            `scheduleCallback`, with libuv uv_timer_start.
             """, isQuick: true),
         micro(
             "ticks", "10,000 timers ticking every 50 ms", .ticks, per: 400_000,
