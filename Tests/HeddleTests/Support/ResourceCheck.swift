@@ -61,10 +61,10 @@ struct ResourceCheck: Sendable {
     /// Joining a thread returns a moment before the kernel takes it off the list, which it announces
     /// to nobody: hence the turns.
     static func expectEnded(
-        threads: [Int], sourceLocation: SourceLocation = #_sourceLocation
+        threads: [Int], turns: Int = 100_000, sourceLocation: SourceLocation = #_sourceLocation
     ) {
         var left = Set(threads.map { "\($0)" })
-        for _ in 0..<100_000 where !left.isEmpty {
+        for _ in 0..<turns where !left.isEmpty {
             left.formIntersection(entries(of: "/proc/self/task"))
             if !left.isEmpty { sched_yield() }
         }

@@ -45,7 +45,8 @@ extension HeddleTests {
                 _ = release.waitBlocking()
             }
             try await started.wait()
-            withKnownIssue { ResourceCheck.expectEnded(threads: number.all) }
+            // Few turns: on a busy machine many take longer than the thread waits.
+            withKnownIssue { ResourceCheck.expectEnded(threads: number.all, turns: 100) }
             release.fire()
             thread.join()
             ResourceCheck.expectEnded(threads: number.all)
