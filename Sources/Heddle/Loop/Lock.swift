@@ -58,6 +58,11 @@ internal import Glibc
         return unsafe pthread_cond_timedwait(condition, mutex, &time) == 0
     }
 
+    /// Wakes one of those who wait, if there are any.
+    func signalOne() {
+        unsafe pthread_cond_signal(condition)
+    }
+
     func signalAll() {
         unsafe pthread_cond_broadcast(condition)
     }

@@ -23,6 +23,8 @@ internal import Synchronization
     let queues = TurnQueues()
     /// Shared with the other loops of the runtime.
     let retryTurns: RetryTurns
+    /// Users' values of which this loop has an instance.
+    let locals = LoopLocals()
     var timers = TimerHeap()
     var resolver = NameResolver()
     let gate: Gate
@@ -117,6 +119,9 @@ internal import Synchronization
     var isCurrent: Bool {
         owner.load(ordering: .relaxed) == ThreadIdentity.current
     }
+
+    /// The loop's thread while it runs, as a number to compare. Safe to call from any thread.
+    var ownerIdentity: UInt { owner.load(ordering: .relaxed) }
 
     func becomeCurrent() {
         owner.store(ThreadIdentity.current, ordering: .releasing)

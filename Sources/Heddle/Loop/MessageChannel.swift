@@ -1,14 +1,15 @@
+// Sendable: `machine` is guarded by `lock`. Elements are let go, and tasks resumed, outside of it.
 /// A channel between tasks, on whichever loops they run: elements come out in the order they went in,
 /// each once, and a sender waits while the channel is full.
 ///
 /// ```swift
-/// let channel = MessageChannel<String>(capacity: 64)
-/// let reader = loop.task {
-///     for await message in channel { print(message) }
+/// let log = MessageChannel<String>(capacity: 64)
+/// let writer = loop.task {
+///     for await entry in log { print(entry) }
 /// }
-/// try await channel.send("hello")
-/// channel.finish()
-/// try await reader.value
+/// try await log.send("hello")
+/// log.finish()
+/// try await writer.value
 /// ```
 ///
 /// Any number of tasks may send and any number receive; each kind waits in the order it came. Everything
@@ -17,7 +18,6 @@
 ///
 /// A channel belongs to no loop, so a stop does not end it: whoever sends calls ``finish()``, or the waiting
 /// tasks are cancelled.
-// Sendable: `machine` is guarded by `lock`. Elements are let go, and tasks resumed, outside of it.
 public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
     private typealias Machine = ChannelMachine<
         Element, Suspension<ChannelSendEnd>, Suspension<ChannelReceiveEnd<Element>>

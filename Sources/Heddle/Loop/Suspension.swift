@@ -2,8 +2,8 @@
 /// it has one. Owned by whoever is to resume it.
 ///
 /// For waits that other threads end; what a loop ends itself waits by `LoopCore.park`, which costs less.
-// Safe to use as long as each is resumed exactly once, which its owners see to: each takes it out of the
-// place where it is kept, under a lock, before it resumes it.
+// Unsafe: each is resumed exactly once, which its owners see to: they take it out of the place where it is
+// kept, under a lock, before they resume it.
 @safe struct Suspension<T: Sendable>: Sendable {
     private let continuation: UnsafeContinuation<T, Never>
 
