@@ -37,9 +37,10 @@ extension LoopCore {
         defer { leaveLateJobs() }
         isRefusingWork = true
         closeWhatIsLeft()
-        for member in Array(members.values) { member.loopEnded() }
+        for member in allMembers { member.loopEnded() }
         // A member that never removed itself (a server nobody served) refers back to this loop.
         members = [:]
+        residents = []
         stopTimers()
         resolver.close()
         closeHandles { $0.kind == .signal }

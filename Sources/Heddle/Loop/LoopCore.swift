@@ -31,6 +31,8 @@ internal import Synchronization
 
     /// What takes part in a stop of this loop: servers, the worker's body.
     var members: [ObjectIdentifier: any LoopMember] = [:]
+    /// Members that stay as long as the loop does.
+    var residents: [any LoopMember] = []
     /// Woken when a member has become idle.
     var drainWaiter: Waiter?
 

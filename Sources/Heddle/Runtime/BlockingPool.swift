@@ -136,7 +136,7 @@ final class BlockingPool: @unchecked Sendable {
         lock.withLock { loopsLeft = loops.count }
         for loop in loops {
             let core = loop.core
-            core.post { core.addMember(BlockingShare(core: core, pool: self)) }
+            core.post { core.addResident(BlockingShare(core: core, pool: self)) }
         }
     }
 
