@@ -7,24 +7,30 @@
 ///
 /// At any time either receivers wait, and then nothing is kept and no sender waits; or senders wait, and
 /// then the buffer is full.
-struct ChannelMachine<Element, Sender, Receiver> {
-    typealias SendTicket = WaitList<Sending>.Ticket
-    typealias ReceiveTicket = WaitList<Receiving>.Ticket
+@usableFromInline struct ChannelMachine<Element, Sender, Receiver> {
+    @usableFromInline typealias SendTicket = WaitList<Sending>.Ticket
+    @usableFromInline typealias ReceiveTicket = WaitList<Receiving>.Ticket
 
     /// A sender in line, with what it sends; its task from when that has suspended.
-    struct Sending {
-        var element: Element?
-        var sender: Sender?
-        var end: ChannelSendEnd?
+    @usableFromInline struct Sending {
+        @usableFromInline var element: Element?
+        @usableFromInline var sender: Sender?
+        @usableFromInline var end: ChannelSendEnd?
+
+        @inlinable init(element: Element) {
+            self.element = element
+        }
     }
 
     /// A receiver in line; its task from when that has suspended.
-    struct Receiving {
-        var receiver: Receiver?
-        var end: ChannelReceiveEnd<Element>?
+    @usableFromInline struct Receiving {
+        @usableFromInline var receiver: Receiver?
+        @usableFromInline var end: ChannelReceiveEnd<Element>?
+
+        @inlinable init() {}
     }
 
-    enum Send {
+    @usableFromInline enum Send {
         case sent
         /// It goes to this receiver, who is to be resumed with it.
         case deliver(to: Receiver)
@@ -34,7 +40,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
         case closed
     }
 
-    enum Receive {
+    @usableFromInline enum Receive {
         /// An element, and the sender, if one waited for the place it leaves.
         case received(Element, resume: Sender?)
         /// Nothing is there, and the caller may not wait.
@@ -44,28 +50,28 @@ struct ChannelMachine<Element, Sender, Receiver> {
     }
 
     /// How many elements are kept while no receiver waits.
-    let capacity: Int
-    private var buffer = Ring<Element>()
-    private var senders = WaitList<Sending>()
-    private var receivers = WaitList<Receiving>()
-    private(set) var isFinished = false
+    @usableFromInline let capacity: Int
+    @usableFromInline var buffer = Ring<Element>()
+    @usableFromInline var senders = WaitList<Sending>()
+    @usableFromInline var receivers = WaitList<Receiving>()
+    @usableFromInline var isFinished = false
 
-    init(capacity: Int) {
+    @inlinable init(capacity: Int) {
         self.capacity = capacity
     }
 
     /// Elements that are kept.
-    var count: Int { buffer.count }
+    @inlinable var count: Int { buffer.count }
     /// Senders in line.
-    var waitingSenders: Int { senders.count }
+    @inlinable var waitingSenders: Int { senders.count }
     /// Receivers in line.
-    var waitingReceivers: Int { receivers.count }
+    @inlinable var waitingReceivers: Int { receivers.count }
     /// Waits that have not been told of their end.
-    var storedWaits: Int { senders.storedCount + receivers.storedCount }
+    @inlinable var storedWaits: Int { senders.storedCount + receivers.storedCount }
 
     // MARK: Sending
 
-    mutating func send(_ element: Element, mayWait: Bool) -> Send {
+    @inlinable mutating func send(_ element: Element, mayWait: Bool) -> Send {
         if isFinished { return .closed }
         if let ticket = receivers.first {
             guard let receiver = receivers[ticket]?.receiver else {
@@ -84,7 +90,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
     }
 
     /// The task of a waiting sender has suspended; the end of the wait, if that came before.
-    mutating func attach(_ sender: Sender, to ticket: SendTicket) -> Sending? {
+    @inlinable mutating func attach(_ sender: Sender, to ticket: SendTicket) -> Sending? {
         precondition(senders[ticket] != nil, "a sender was attached twice")
         guard senders[ticket]?.end == nil else { return senders.remove(ticket) }
         senders[ticket]?.sender = sender
@@ -92,7 +98,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
     }
 
     /// Takes a sender out of line: nothing of it was sent. What is returned is to be resumed as cancelled.
-    mutating func cancel(_ ticket: SendTicket) -> Sending? {
+    @inlinable mutating func cancel(_ ticket: SendTicket) -> Sending? {
         guard senders[ticket] != nil, senders[ticket]?.end == nil else { return nil }
         if senders[ticket]?.sender != nil { return senders.remove(ticket) }
         senders[ticket]?.end = .cancelled
@@ -102,7 +108,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
 
     // MARK: Receiving
 
-    mutating func receive(mayWait: Bool) -> Receive {
+    @inlinable mutating func receive(mayWait: Bool) -> Receive {
         if let element = buffer.popFirst() {
             guard let (next, sender) = takeFirstSender() else {
                 return .received(element, resume: nil)
@@ -116,7 +122,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
         return mayWait ? .wait(receivers.append(Receiving())) : .empty
     }
 
-    private mutating func takeFirstSender() -> (Element, Sender?)? {
+    @inlinable mutating func takeFirstSender() -> (Element, Sender?)? {
         guard let ticket = senders.first, let element = senders[ticket]?.element else { return nil }
         if let sender = senders[ticket]?.sender {
             senders.remove(ticket)
@@ -129,9 +135,11 @@ struct ChannelMachine<Element, Sender, Receiver> {
     }
 
     /// The task of a waiting receiver has suspended; the end of the wait, if that came before.
-    mutating func attach(_ receiver: Receiver, to ticket: ReceiveTicket) -> ChannelReceiveEnd<
-        Element
-    >? {
+    @inlinable mutating func attach(_ receiver: Receiver, to ticket: ReceiveTicket)
+        -> ChannelReceiveEnd<
+            Element
+        >?
+    {
         precondition(receivers[ticket] != nil, "a receiver was attached twice")
         if let end = receivers[ticket]?.end {
             receivers.remove(ticket)
@@ -143,7 +151,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
 
     /// Takes a receiver out of line, to be resumed as cancelled; nil if its end came before, or its task
     /// has not suspended yet.
-    mutating func cancel(_ ticket: ReceiveTicket) -> Receiver? {
+    @inlinable mutating func cancel(_ ticket: ReceiveTicket) -> Receiver? {
         guard receivers[ticket] != nil, receivers[ticket]?.end == nil else { return nil }
         if let receiver = receivers[ticket]?.receiver {
             receivers.remove(ticket)
@@ -158,7 +166,7 @@ struct ChannelMachine<Element, Sender, Receiver> {
 
     /// Nothing more may be sent; what is kept can still be received. Senders in line have failed and
     /// receivers in line are done: those returned are to be resumed.
-    mutating func finish() -> (senders: [Sending], receivers: [Receiver]) {
+    @inlinable mutating func finish() -> (senders: [Sending], receivers: [Receiver]) {
         isFinished = true
         var failed: [Sending] = []
         while let ticket = senders.first {
@@ -184,12 +192,12 @@ struct ChannelMachine<Element, Sender, Receiver> {
 }
 
 /// How a wait to send ended.
-enum ChannelSendEnd: Sendable {
+@usableFromInline enum ChannelSendEnd: Sendable {
     case sent, cancelled, closed
 }
 
 /// How a wait to receive ended.
-enum ChannelReceiveEnd<Element> {
+@usableFromInline enum ChannelReceiveEnd<Element> {
     case received(Element)
     case cancelled, finished
 }

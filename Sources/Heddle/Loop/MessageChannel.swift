@@ -19,25 +19,25 @@
 /// A channel belongs to no loop, so a stop does not end it: whoever sends calls ``finish()``, or the waiting
 /// tasks are cancelled.
 public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
-    private typealias Machine = ChannelMachine<
+    @usableFromInline typealias Machine = ChannelMachine<
         Element, Suspension<ChannelSendEnd>, Suspension<ChannelReceiveEnd<Element>>
     >
 
-    private let lock = Lock()
-    private var machine: Machine
+    @usableFromInline let lock = Lock()
+    @usableFromInline var machine: Machine
     /// How many elements the channel keeps while nobody receives.
     public let capacity: Int
 
     /// - Parameter capacity: how many elements the channel keeps before senders wait; with 0 each waits until
     ///   its element was received. Less is a programming error and traps.
-    public init(capacity: Int) {
+    @inlinable public init(capacity: Int) {
         precondition(capacity >= 0, "a channel needs a capacity of 0 or more, not \(capacity)")
         self.capacity = capacity
         machine = Machine(capacity: capacity)
     }
 
     /// How many elements are kept now.
-    public var count: Int { lock.withLock { machine.count } }
+    @inlinable public var count: Int { lock.withLock { machine.count } }
 
     /// Senders that wait for a place.
     var waitingSenders: Int { lock.withLock { machine.waitingSenders } }
@@ -50,7 +50,7 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
     ///
     /// - Throws: `CancellationError` if the task was or is cancelled, and ``IOError/Code/closed`` if the
     ///   channel was or is finished: then the element was not sent.
-    public func send(_ element: Element) async throws {
+    @inlinable public func send(_ element: Element) async throws {
         try Task.checkCancellation()
         let outcome = lock.withLock { machine.send(element, mayWait: true) }
         if case .wait(let ticket) = outcome {
@@ -65,11 +65,11 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
     ///
     /// - Returns: false if the channel is full; then the element was not sent.
     /// - Throws: ``IOError/Code/closed`` if the channel is finished.
-    public func trySend(_ element: Element) throws -> Bool {
+    @inlinable public func trySend(_ element: Element) throws -> Bool {
         try settle(lock.withLock { machine.send(element, mayWait: false) }, element)
     }
 
-    private func settle(_ outcome: Machine.Send, _ element: Element) throws -> Bool {
+    @inlinable func settle(_ outcome: Machine.Send, _ element: Element) throws -> Bool {
         switch outcome {
         case .sent: return true
         case .deliver(let receiver):
@@ -80,7 +80,7 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
         }
     }
 
-    private func waitToSend(_ ticket: Machine.SendTicket) async throws {
+    @inlinable func waitToSend(_ ticket: Machine.SendTicket) async throws {
         let end = await withTaskCancellationHandler {
             await Suspension.wait { suspended in
                 let ended = lock.withLock { machine.attach(suspended, to: ticket) }
@@ -97,7 +97,7 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
         }
     }
 
-    private static var closedError: IOError {
+    @usableFromInline static var closedError: IOError {
         IOError(.closed, "send to channel", reason: "it was finished")
     }
 
@@ -107,7 +107,7 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
     ///
     /// - Returns: nil when the channel is finished and every element it kept was received.
     /// - Throws: `CancellationError` if the task was or is cancelled: then nothing was taken out.
-    public func receive() async throws -> Element? {
+    @inlinable public func receive() async throws -> Element? {
         try Task.checkCancellation()
         let outcome = lock.withLock { machine.receive(mayWait: true) }
         guard case .wait(let ticket) = outcome else { return settle(outcome) }
@@ -115,11 +115,11 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
     }
 
     /// The next element if one is there, without waiting; nil also when the channel is finished.
-    public func tryReceive() -> Element? {
+    @inlinable public func tryReceive() -> Element? {
         settle(lock.withLock { machine.receive(mayWait: false) })
     }
 
-    private func settle(_ outcome: Machine.Receive) -> Element? {
+    @inlinable func settle(_ outcome: Machine.Receive) -> Element? {
         switch outcome {
         case .received(let element, let sender):
             sender?.resume(returning: .sent)
@@ -128,7 +128,7 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
         }
     }
 
-    private func waitToReceive(_ ticket: Machine.ReceiveTicket) async throws -> Element? {
+    @inlinable func waitToReceive(_ ticket: Machine.ReceiveTicket) async throws -> Element? {
         let end = await withTaskCancellationHandler {
             await Suspension.wait { suspended in
                 let end = lock.withLock { machine.attach(suspended, to: ticket) }
@@ -149,7 +149,7 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
 
     /// Ends the channel: what it keeps can still be received, after that receivers get nil; sending fails, also
     /// for those who wait in line. Again does nothing.
-    public func finish() {
+    @inlinable public func finish() {
         let (senders, receivers) = lock.withLock { machine.finish() }
         for sending in senders { sending.sender?.resume(returning: .closed) }
         for receiver in receivers { receiver.resume(returning: .finished) }
@@ -159,17 +159,21 @@ public final class MessageChannel<Element: Sendable>: @unchecked Sendable {
 extension MessageChannel: AsyncSequence {
     /// One consumer of the channel: each element goes to one of them.
     public struct Iterator: AsyncIteratorProtocol {
-        let channel: MessageChannel
+        @usableFromInline let channel: MessageChannel
+
+        @inlinable init(channel: MessageChannel) {
+            self.channel = channel
+        }
 
         /// The next element; nil when the channel is finished and empty, or the task is cancelled, and then
         /// nothing was taken out.
-        public mutating func next() async -> Element? {
+        @inlinable public mutating func next() async -> Element? {
             try? await channel.receive()
         }
     }
 
     /// Begins to receive. Leaving the loop leaves the channel as it is.
-    public func makeAsyncIterator() -> Iterator {
+    @inlinable public func makeAsyncIterator() -> Iterator {
         Iterator(channel: self)
     }
 }

@@ -4,40 +4,49 @@
 /// A wait is named by its ticket, and stays stored after it has left the line, until it is removed: its
 /// end may be known before the waiting task has suspended. Places are used again, so a line that does not
 /// grow allocates nothing; a ticket of an earlier use of its place is known to be old.
-struct WaitList<Wait> {
+@usableFromInline struct WaitList<Wait> {
     /// Names one wait, for as long as it is stored.
-    struct Ticket: Hashable {
-        fileprivate let index: Int
-        fileprivate let generation: UInt64
+    @usableFromInline struct Ticket: Hashable, Sendable {
+        @usableFromInline let index: Int
+        @usableFromInline let generation: UInt64
+
+        @inlinable init(index: Int, generation: UInt64) {
+            self.index = index
+            self.generation = generation
+        }
     }
 
-    private struct Place {
-        var wait: Wait?
-        var generation: UInt64 = 0
-        var isInLine = false
-        var next = -1
-        var previous = -1
+    @usableFromInline struct Place {
+        @usableFromInline var wait: Wait?
+        @usableFromInline var generation: UInt64 = 0
+        @usableFromInline var isInLine = false
+        @usableFromInline var next = -1
+        @usableFromInline var previous = -1
+
+        @inlinable init() {}
     }
 
     /// Places that an empty line keeps the memory of.
-    static var placesKept: Int { 1024 }
+    @inlinable static var placesKept: Int { 1024 }
 
-    private var places: [Place] = []
-    private var free: [Int] = []
-    private var head = -1
-    private var tail = -1
+    @usableFromInline var places: [Place] = []
+    @usableFromInline var free: [Int] = []
+    @usableFromInline var head = -1
+    @usableFromInline var tail = -1
     /// Never given twice, whichever place it is for.
-    private var nextGeneration: UInt64 = 1
+    @usableFromInline var nextGeneration: UInt64 = 1
     /// How many are in line.
-    private(set) var count = 0
+    @usableFromInline var count = 0
 
-    var isEmpty: Bool { count == 0 }
+    @inlinable var isEmpty: Bool { count == 0 }
 
     /// How many are stored, in line or not.
-    var storedCount: Int { places.count - free.count }
+    @inlinable var storedCount: Int { places.count - free.count }
+
+    @inlinable init() {}
 
     /// Adds a wait at the end of the line.
-    mutating func append(_ wait: Wait) -> Ticket {
+    @inlinable mutating func append(_ wait: Wait) -> Ticket {
         let index = free.popLast() ?? places.count
         if index == places.count { places.append(Place()) }
         places[index].wait = wait
@@ -53,19 +62,19 @@ struct WaitList<Wait> {
     }
 
     /// The ticket of the one that has waited longest.
-    var first: Ticket? {
+    @inlinable var first: Ticket? {
         head >= 0 ? Ticket(index: head, generation: places[head].generation) : nil
     }
 
     /// The wait of a ticket; nil once it has been removed. Setting does nothing then.
-    subscript(ticket: Ticket) -> Wait? {
+    @inlinable subscript(ticket: Ticket) -> Wait? {
         get { isStored(ticket) ? places[ticket.index].wait : nil }
         set { if isStored(ticket) { places[ticket.index].wait = newValue } }
     }
 
     /// Takes a wait out of the line, and keeps it stored; whether it was in line.
     @discardableResult
-    mutating func leaveLine(_ ticket: Ticket) -> Bool {
+    @inlinable mutating func leaveLine(_ ticket: Ticket) -> Bool {
         guard isStored(ticket), places[ticket.index].isInLine else { return false }
         let (previous, next) = (places[ticket.index].previous, places[ticket.index].next)
         if previous >= 0 { places[previous].next = next } else { head = next }
@@ -77,7 +86,7 @@ struct WaitList<Wait> {
 
     /// Removes a wait, from the line too; nil if it was removed before.
     @discardableResult
-    mutating func remove(_ ticket: Ticket) -> Wait? {
+    @inlinable mutating func remove(_ ticket: Ticket) -> Wait? {
         guard isStored(ticket) else { return nil }
         leaveLine(ticket)
         let wait = places[ticket.index].wait.take()
@@ -91,11 +100,11 @@ struct WaitList<Wait> {
     }
 
     /// Removes the one that has waited longest.
-    mutating func popFirst() -> Wait? {
+    @inlinable mutating func popFirst() -> Wait? {
         first.flatMap { remove($0) }
     }
 
-    private func isStored(_ ticket: Ticket) -> Bool {
+    @inlinable func isStored(_ ticket: Ticket) -> Bool {
         ticket.index < places.count && places[ticket.index].generation == ticket.generation
             && places[ticket.index].wait != nil
     }
