@@ -71,6 +71,10 @@ extension LoopCore {
     /// After phase 4: the values that are the loop's own go, by a job, behind those that the phases before made
     /// ready and that may still use them.
     private func endLocals() {
+        if locals.count == 0 {
+            locals.end()
+            return
+        }
         post { self.locals.end() }
         turn(while: { !self.locals.hasEnded })
     }
