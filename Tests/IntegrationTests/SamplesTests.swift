@@ -73,6 +73,40 @@ struct SamplesTests {
         #expect(answers.last == "? time, uptime, beat 1...100, quit")
     }
 
+    @Test func `the server of hard work answers, and tells its load`() async throws {
+        let sample = try SampleProcess("BlockingWork", "127.0.0.1:0")
+        let answers = try await talk(to: sample) { endpoint, loop in
+            let connection = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await connection.write("secret\nsecret\nother\nload\n")
+            try await connection.shutdownWrite()
+            var answers: [String] = []
+            for try await answer in connection.inbound.lines { answers.append(answer) }
+            return answers
+        }
+        #expect(answers.count == 4 && answers.last == "0 running, 0 queued, 3 completed")
+        #expect(answers.count == 4 && answers[0] == answers[1] && answers[0] != answers[2])
+    }
+
+    @Test func `words are counted on every loop and logged in one place`() async throws {
+        let sample = try SampleProcess("WordCount", "127.0.0.1:0")
+        let total = try await talk(to: sample) { endpoint, loop in
+            // More connections than the sample has loops.
+            for _ in 0..<8 {
+                let connection = try await TCPConnection.connect(to: endpoint, on: loop)
+                try await connection.write("a b a\ntotal none\n")
+                var lines = connection.inbound.lines.makeAsyncIterator()
+                #expect(try await lines.next() == "0")
+                try await connection.close()
+            }
+            let last = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await last.write("total a\n")
+            var lines = last.inbound.lines.makeAsyncIterator()
+            return try await lines.next()
+        }
+        #expect(total == "16")
+        for _ in 0..<8 { #expect(try sample.line() == "3 words") }
+    }
+
     @Test func `the client prints what the server answers`() throws {
         let server = try SampleProcess("TimeServer", "127.0.0.1:0")
         let client = try SampleProcess("Client", try server.listeningAddress(), "beat 2", "what")

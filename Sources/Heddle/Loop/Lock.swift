@@ -6,7 +6,7 @@ internal import Glibc
 /// and reports races that are not there.
 // Sendable: pthread objects are made to be used from several threads; nothing else is stored.
 // Unsafe: the parts are allocated in `init`, never move, and live until `deinit`.
-@safe final class Lock: @unchecked Sendable {
+@usableFromInline @safe final class Lock: @unchecked Sendable {
     // Plain memory, which only pthread calls read and write.
     @safe private struct Parts {
         var mutex = unsafe pthread_mutex_t()
@@ -17,7 +17,7 @@ internal import Glibc
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    init() {
+    @usableFromInline init() {
         // One allocation for both: a loop has several locks.
         unsafe parts = .allocate(capacity: 1)
         unsafe parts.initialize(to: Parts())
@@ -38,11 +38,21 @@ internal import Glibc
         unsafe parts.deallocate()
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-        unsafe pthread_mutex_lock(mutex)
-        defer { unsafe pthread_mutex_unlock(mutex) }
+        acquire()
+        defer { release() }
         return try body()
+    }
+
+    @usableFromInline @inline(__always)
+    func acquire() {
+        unsafe pthread_mutex_lock(mutex)
+    }
+
+    @usableFromInline @inline(__always)
+    func release() {
+        unsafe pthread_mutex_unlock(mutex)
     }
 
     /// Waits, holding the lock before and after, until `signalAll` or the deadline; whether in time.
@@ -56,6 +66,11 @@ internal import Glibc
         time.tv_sec = Int(deadlineNanoseconds / 1_000_000_000)
         time.tv_nsec = Int(deadlineNanoseconds % 1_000_000_000)
         return unsafe pthread_cond_timedwait(condition, mutex, &time) == 0
+    }
+
+    /// Wakes one of those who wait, if there are any.
+    func signalOne() {
+        unsafe pthread_cond_signal(condition)
     }
 
     func signalAll() {

@@ -30,6 +30,7 @@ extension LoopCore {
     func takeMail() {
         inbox.take(Self.mailPerDrain, into: queues)
         for handle in dropped.takeAll() { handle.didLoseLastUser() }
+        if locals.hasAbandoned { post { self.locals.destroyAbandoned() } }
     }
 
     @inline(__always)

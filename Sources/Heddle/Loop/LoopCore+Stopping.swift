@@ -37,14 +37,16 @@ extension LoopCore {
         defer { leaveLateJobs() }
         isRefusingWork = true
         closeWhatIsLeft()
-        for member in Array(members.values) { member.loopEnded() }
+        for member in allMembers { member.loopEnded() }
         // A member that never removed itself (a server nobody served) refers back to this loop.
         members = [:]
+        residents = []
         stopTimers()
         resolver.close()
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })
         stopObserver?(.timersClosed)
+        endLocals()
         shutTheDoor()
         stopObserver?(.inboxShut)
         closeMachinery()
@@ -64,6 +66,17 @@ extension LoopCore {
         let isUsers = { (kind: UVHandleKind) in !kind.isMachinery && kind != .signal }
         closeHandles { isUsers($0.kind) }
         turn(while: { UVHandleKind.allCases.contains { isUsers($0) && self.uv.liveCount($0) > 0 } })
+    }
+
+    /// After phase 4: the values that are the loop's own go, by a job, behind those that the phases before made
+    /// ready and that may still use them.
+    private func endLocals() {
+        if locals.count == 0 {
+            locals.end()
+            return
+        }
+        post { self.locals.end() }
+        turn(while: { !self.locals.hasEnded })
     }
 
     /// Phase 5: what was accepted still runs; then the inbox takes nothing, and the async handle closes

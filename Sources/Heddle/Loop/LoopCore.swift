@@ -23,12 +23,16 @@ internal import Synchronization
     let queues = TurnQueues()
     /// Shared with the other loops of the runtime.
     let retryTurns: RetryTurns
+    /// Users' values of which this loop has an instance.
+    let locals = LoopLocals()
     var timers = TimerHeap()
     var resolver = NameResolver()
     let gate: Gate
 
     /// What takes part in a stop of this loop: servers, the worker's body.
     var members: [ObjectIdentifier: any LoopMember] = [:]
+    /// Members that stay as long as the loop does.
+    var residents: [any LoopMember] = []
     /// Woken when a member has become idle.
     var drainWaiter: Waiter?
 
@@ -117,6 +121,9 @@ internal import Synchronization
     var isCurrent: Bool {
         owner.load(ordering: .relaxed) == ThreadIdentity.current
     }
+
+    /// The loop's thread while it runs, as a number to compare. Safe to call from any thread.
+    var ownerIdentity: UInt { owner.load(ordering: .relaxed) }
 
     func becomeCurrent() {
         owner.store(ThreadIdentity.current, ordering: .releasing)

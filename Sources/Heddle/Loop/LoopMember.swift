@@ -21,21 +21,29 @@ extension LoopCore {
         memberBecameIdle()
     }
 
+    /// Adds a member that stays as long as the loop does.
+    func addResident(_ member: any LoopMember) {
+        residents.append(member)
+    }
+
+    /// Everything that takes part in a stop.
+    var allMembers: [any LoopMember] { Array(members.values) + residents }
+
     /// Tells a stop in progress to look again.
     func memberBecameIdle() {
         drainWaiter?.finish(.fired, on: self)
     }
 
     private var areMembersIdle: Bool {
-        members.values.allSatisfy(\.isIdle)
+        allMembers.allSatisfy(\.isIdle)
     }
 
     func beginDrain() {
-        for member in Array(members.values) { member.beginDrain() }
+        for member in allMembers { member.beginDrain() }
     }
 
     func cancelMembers() {
-        for member in Array(members.values) { member.cancelRemaining() }
+        for member in allMembers { member.cancelRemaining() }
     }
 
     /// Waits until every member is idle, or `drainDeadline`, which may be moved meanwhile.

@@ -7,6 +7,7 @@
 /// (resolv.conf(5): by default 5 s for each of two attempts at each server).
 // Sendable: `waiting` and `seats` are guarded by `lock`.
 final class NameResolver: @unchecked Sendable {
+    /// Socket addresses, each as the bytes of a `sockaddr`; or one name, in UTF-8.
     typealias Answer = Result<[[UInt8]], UVError>
 
     /// Names one loop has looked up at the same time.
@@ -19,11 +20,13 @@ final class NameResolver: @unchecked Sendable {
     /// One name to look up, with who is told.
     // Sendable: `answered` is guarded by the resolver's lock.
     final class Lookup: @unchecked Sendable {
-        fileprivate let host: String
+        fileprivate let ask: @Sendable () -> Answer
         fileprivate var answered: (@Sendable (Answer) -> Void)?
 
-        fileprivate init(host: String, answered: @escaping @Sendable (Answer) -> Void) {
-            self.host = host
+        fileprivate init(
+            ask: @escaping @Sendable () -> Answer, answered: @escaping @Sendable (Answer) -> Void
+        ) {
+            self.ask = ask
             self.answered = answered
         }
     }
@@ -69,12 +72,32 @@ final class NameResolver: @unchecked Sendable {
     func lookUp(
         _ host: String, threadName: String, answered: @escaping @Sendable (Answer) -> Void
     ) throws -> Lookup {
+        let resolve = resolve
+        return try lookUp(host, threadName, { resolve(host) }, answered)
+    }
+
+    /// The same for the name of an address, which is the bytes of a `sockaddr`.
+    func lookUpName(
+        of address: [UInt8], _ subject: String, threadName: String,
+        answered: @escaping @Sendable (Answer) -> Void
+    ) throws -> Lookup {
+        try lookUp(
+            subject, threadName,
+            {
+                Result { () throws(UVError) in [try SystemResolver.name(of: address)] }
+            }, answered)
+    }
+
+    private func lookUp(
+        _ subject: String, _ threadName: String, _ ask: @escaping @Sendable () -> Answer,
+        _ answered: @escaping @Sendable (Answer) -> Void
+    ) throws -> Lookup {
         reap()
-        let lookup = Lookup(host: host, answered: answered)
+        let lookup = Lookup(ask: ask, answered: answered)
         let seat: Seat? = try lock.withLock {
             guard waiting.count < Self.maximumWaiting else {
                 throw IOError(
-                    .resourcesExhausted, "look up", on: host,
+                    .resourcesExhausted, "look up", on: subject,
                     reason: "\(Self.maximumWaiting) names are waiting already")
             }
             waiting.append(lookup)
@@ -150,7 +173,7 @@ final class NameResolver: @unchecked Sendable {
 
     private func work(at seat: Seat) {
         while let lookup = next(at: seat) {
-            let answer = resolve(lookup.host)
+            let answer = lookup.ask()
             let answered = lock.withLock {
                 seat.lookup = nil
                 lock.signalAll()

@@ -25,6 +25,12 @@ public final class Runtime: Sendable {
         public var pinThreads = false
         /// How long a stop lets connections drain, unless told otherwise.
         public var drainTimeout: Duration = .seconds(10)
+        /// Threads for ``Runtime/blocking(whenFull:_:)`` at most, from 1 to 1,024. They are started as needed,
+        /// and mostly wait for something else than the CPU: hence more than most machines have.
+        public var blockingThreads = 16
+        /// How many blocking calls may wait for a thread, from 0 to 1,000,000, before those refuse that do
+        /// not want to wait.
+        public var blockingQueueLimit = 1024
 
         /// Options with a number of loops, and else the defaults.
         public init(threads: Int? = nil) {
@@ -34,6 +40,7 @@ public final class Runtime: Sendable {
 
     private let workers: [Worker]
     private let options: Options
+    let blockingPool: BlockingPool
     private let nextIndex = Atomic<Int>(0)
     /// The loops, in the order of their threads.
     public let loops: [EventLoop]
@@ -47,6 +54,7 @@ public final class Runtime: Sendable {
                 reason: "\(count) threads is not between 1 and 1024")
         }
         try Worker.check(options.drainTimeout, "start runtime", options.name)
+        blockingPool = try BlockingPool(options)
         let cpus = options.pinThreads ? LinuxCalls.affinity() : []
         let turns = RetryTurns()
         let workers = (0..<count).map { index in
@@ -67,6 +75,7 @@ public final class Runtime: Sendable {
         }
         self.workers = workers
         self.options = options
+        blockingPool.join(loops)
     }
 
     deinit {
@@ -180,12 +189,14 @@ extension Runtime {
     /// when the task is cancelled.
     ///
     /// - Throws: what the first failing worker failed with, to every caller;
+    ///   ``IOError/Code/timedOut`` if blocking work had to be left running;
     ///   ``IOError/Code/invalidArgument`` for a negative grace.
     public func stop(within grace: Duration? = nil) async throws {
         let grace = grace ?? options.drainTimeout
         try Worker.check(grace, "stop runtime", options.name)
         requestStop(within: grace)
         try await forEachWorker { try await $0.control.waitForEnd() }
+        try blockingPool.waitForEnd()
     }
 
     /// Waits for the end, without asking for it.
@@ -193,6 +204,7 @@ extension Runtime {
     /// - Throws: as ``stop(within:)``; `CancellationError` if the waiting task is cancelled.
     public func wait() async throws {
         try await forEachWorker { try await $0.wait() }
+        try blockingPool.waitForEnd()
     }
 
     /// Stops the runtime and blocks the calling thread until its end.
@@ -204,6 +216,7 @@ extension Runtime {
         let grace = grace ?? options.drainTimeout
         try Worker.check(grace, "stop runtime", options.name)
         for worker in workers { try worker.control.refuseOnOwnThread("stop runtime") }
+        try blockingPool.refuseOnOwnThread("stop runtime")
         requestStop(within: grace)
         try waitUntilStopped(timeout: timeout)
     }
@@ -214,6 +227,7 @@ extension Runtime {
     @available(*, noasync, message: "await wait() instead")
     public func waitUntilStopped(timeout: Duration? = nil) throws {
         for worker in workers { try worker.control.refuseOnOwnThread("wait for runtime") }
+        try blockingPool.refuseOnOwnThread("wait for runtime")
         let start = LoopClock.Instant(nanoseconds: UVLoop.hrtimeNanoseconds)
         var firstError: (any Error)?
         for worker in workers {
@@ -224,6 +238,7 @@ extension Runtime {
             }
         }
         if let firstError { throw firstError }
+        try blockingPool.waitForEnd()
     }
 
     /// Goes through all workers, whichever fail, and then throws the first error.

@@ -29,4 +29,28 @@ enum SystemResolver {
         }
         return found
     }
+
+    /// The name of a socket address, given as the bytes of a `sockaddr`, in UTF-8.
+    ///
+    /// - Throws: `EAI_NONAME` if it has none.
+    static func name(of address: [UInt8]) throws(UVError) -> [UInt8] {
+        let loop = try UVLoop()
+        // As above.
+        defer { try? loop.close() }
+        let request = UnsafeMutablePointer<uv_getnameinfo_t>.allocate(capacity: 1)
+        defer { unsafe request.deallocate() }
+        var storage = sockaddr_storage()
+        unsafe withUnsafeMutableBytes(of: &storage) {
+            unsafe $0.copyBytes(from: address.prefix($0.count))
+        }
+        let status = unsafe withUnsafePointer(to: &storage) { storage in
+            // libuv copies the address, by its family, before this returns.
+            let head = unsafe UnsafeRawPointer(storage).assumingMemoryBound(to: sockaddr.self)
+            return unsafe uv_getnameinfo(loop.raw, request, nil, head, Int32(NI_NAMEREQD))
+        }
+        try UVError.check(status)
+        return unsafe withUnsafeBytes(of: &request.pointee.host) { host in
+            unsafe Array(host.prefix { $0 != 0 })
+        }
+    }
 }
