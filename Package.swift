@@ -51,7 +51,7 @@ func sample(_ name: String) -> Target {
 }
 
 let samples = [
-    "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
+    "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker", "UDPEcho",
 ]
 
 package.targets += samples.map(sample)
