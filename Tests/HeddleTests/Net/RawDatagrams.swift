@@ -27,8 +27,8 @@ extension RawSocket {
     }
 
     /// An address of this machine that nothing is bound to any more.
-    static func closedAddress() throws -> SocketAddress {
-        let socket = try datagrams()
+    static func closedAddress(ip: String = "127.0.0.1") throws -> SocketAddress {
+        let socket = try datagrams(boundTo: SocketAddress(ip: ip, port: 0))
         defer { socket.close() }
         return socket.address
     }

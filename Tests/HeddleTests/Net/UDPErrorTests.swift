@@ -28,8 +28,9 @@ extension HeddleTests {
 
         // MARK: What the network answers
 
-        @Test func `receiving tells of a closed port, by address, and goes on`() async throws {
-            let closed = try RawSocket.closedAddress()
+        @Test(arguments: ["127.0.0.1", "::1"])
+        func `receiving tells of a closed port, by address, and goes on`(ip: String) async throws {
+            let closed = try RawSocket.closedAddress(ip: ip)
             try await withTestLoop { loop in
                 let socket = try await UDPSocket.connect(to: closed, on: loop)
                 for _ in 0..<3 {
@@ -79,10 +80,16 @@ extension HeddleTests {
             }
         }
 
-        @Test func `if asked, a socket hears which addresses could not be reached`() async throws {
-            let closed = try (0..<3).map { _ in try RawSocket.closedAddress() }
+        @Test(arguments: ["127.0.0.1", "::1"])
+        func `if asked, a socket hears which addresses could not be reached`(
+            ip: String
+        ) async throws {
+            let closed = try (0..<3).map { _ in try RawSocket.closedAddress(ip: ip) }
             try await withTestLoop { loop in
-                let socket = try await bound(on: loop) { $0.reportsUnreachable = true }
+                var options = UDPOptions()
+                options.reportsUnreachable = true
+                let socket = try await UDPSocket.bind(
+                    to: SocketAddress(ip: ip, port: 0), on: loop, options: options)
                 // The answer to the first must not be taken for one to the others.
                 for address in closed { try await socket.send("gone?", to: address) }
                 try await socket.send("here", to: socket.localAddress)
