@@ -24,9 +24,9 @@ public final class UDPSocket: Sendable {
     /// Where the socket is connected to; nil if it is not, and takes datagrams from everywhere.
     public var remoteAddress: SocketAddress? { core.remote }
 
-    /// The loop the socket belongs to; nil off that loop, and once it has ended.
+    /// The loop the socket belongs to; nil once that has ended.
     public var loop: EventLoop? {
-        core.loop.isCurrent ? core.loop.eventLoop : nil
+        core.loop.eventLoop
     }
 
     /// What a socket has done so far.

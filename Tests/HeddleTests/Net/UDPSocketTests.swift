@@ -154,7 +154,7 @@ extension HeddleTests {
             try await withTestRuntime(threads: 2) { runtime in
                 let socket = try await bound(on: runtime.loops[0])
                 let other = try await bound(on: runtime.loops[1])
-                #expect(socket.loop == nil)
+                #expect(socket.loop === runtime.loops[0])
                 for _ in 0..<100 {
                     try await socket.send("x", to: other.localAddress)
                     let batch = try await waiting { try await other.receiveBatch() }
