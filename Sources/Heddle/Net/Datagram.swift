@@ -9,9 +9,7 @@ public struct Datagram: Sendable, Hashable {
     /// Whether the datagram was longer than ``UDPOptions/maximumDatagramBytes``: the rest of it is lost.
     public internal(set) var isTruncated = false
 
-    /// A datagram to send.
-    ///
-    /// - Parameter address: where to; nil on a connected socket.
+    /// A datagram to send to `address`; nil is for a connected socket.
     public init(_ bytes: Bytes, to address: SocketAddress? = nil) {
         self.bytes = bytes
         remoteAddress = address

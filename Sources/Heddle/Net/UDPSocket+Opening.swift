@@ -28,9 +28,9 @@ extension UDPSocket {
     }
 
     /// A socket for each of `loops`, all bound to the same address: the kernel spreads datagrams over them,
-    /// those of one sender always to the same (SO_REUSEPORT of socket(7)).
+    /// those of one sender always to the same (SO_REUSEPORT of socket(7)). There must be a loop; mostly they are
+    /// ``Runtime/loops``.
     ///
-    /// - Parameter loops: at least one; mostly ``Runtime/loops``.
     /// - Throws: as ``bind(to:on:options:)-(SocketAddress,_,_)``. An address that somebody else has bound
     ///   already is in use, even if it is shared.
     public static func bind(
