@@ -11,10 +11,11 @@ extension DatagramCore {
         return batch.failures
     }
 
-    /// Sends until all are dealt with; false when the kernel has no room for more.
+    /// Sends until all are dealt with; false when the kernel has no room for more, or others their turn.
     private func sendMore(of batch: inout SendingBatch) -> Bool {
         let outgoing = memory.outgoing
         while batch.next < batch.datagrams.count {
+            if sentThisTurn >= Self.sentPerTurn { return false }
             outgoing.removeAll()
             fill(outgoing, from: &batch)
             // The bytes are held by the batch.
@@ -80,6 +81,7 @@ extension DatagramCore {
             counts.sentBytes += UInt64(batch.datagrams[index].bytes.count)
         }
         counts.sent += count
+        sentThisTurn += count
         if batch.next < batch.singlesEnd, segmentLimit >= batch.suspectBytes {
             // Alone it went: so it was the cutting that failed.
             segmentLimit = batch.suspectBytes - 1

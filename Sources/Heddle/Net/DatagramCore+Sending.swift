@@ -10,6 +10,8 @@ extension DatagramCore {
     /// Sends; returns when the kernel has taken the datagram.
     func send(_ bytes: Bytes, to address: SocketAddress?) async throws {
         var isRepeated = false
+        // Whoever sends without end must not keep the loop from everything else.
+        if sentThisTurn >= Self.sentPerTurn { try await waitForRoom() }
         while true {
             let status = try sendNow(bytes, to: address)
             guard status < 0 else { return }
@@ -35,6 +37,7 @@ extension DatagramCore {
             }
         }
         guard sent >= 0 else { return -errno }
+        sentThisTurn += 1
         counts.sent += 1
         counts.sentBytes += UInt64(sent)
         return 0
@@ -89,8 +92,10 @@ extension DatagramCore {
         IOError(errno: -status, "send to", on: "\(address ?? remote ?? local)")
     }
 
-    /// Waits until the kernel takes more. Cancelling ends only this wait.
+    /// Waits until the kernel takes more, which takes one turn of the loop at least. Cancelling ends only
+    /// this wait.
     func waitForRoom() async throws {
+        guard phase == .open else { throw endedError("send to") }
         let waiter = Waiter()
         writers.append(waiter)
         defer { writers.removeAll { $0 === waiter } }

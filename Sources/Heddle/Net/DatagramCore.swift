@@ -6,6 +6,8 @@
 final class DatagramCore: UVReadiness, @unchecked Sendable {
     /// Errors of the network that are kept until somebody receives; later ones are dropped.
     static let maximumPendingErrors = 16
+    /// Datagrams sent in a row before the loop's other input and output have their turn.
+    static let sentPerTurn = 1_024
 
     let loop: LoopCore
     let socket: Socket
@@ -28,6 +30,8 @@ final class DatagramCore: UVReadiness, @unchecked Sendable {
     /// Who waits until the kernel takes more.
     var writers: [Waiter] = []
     private var closers: [Waiter] = []
+    /// Datagrams sent since the loop last polled, as far as this socket knows.
+    var sentThisTurn = 0
 
     /// What the network answered, for whoever receives next.
     var pendingErrors: [IOError] = []
@@ -59,6 +63,7 @@ final class DatagramCore: UVReadiness, @unchecked Sendable {
     // MARK: What libuv tells
 
     override func becameReady(_ ready: Interest) {
+        sentThisTurn = 0
         if ready.contains(.readable) { takeIn() }
         if ready.contains(.writable) { wakeWriters() }
         watchWhatIsWanted()

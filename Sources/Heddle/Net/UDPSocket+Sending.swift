@@ -19,7 +19,8 @@ extension UDPSocket {
     ///   is connected to, or one of the wrong family; ``IOError/Code/closed``,
     ///   ``IOError/Code/loopStopped``. A connected socket also throws what the network answered to the one
     ///   before, mostly ``IOError/Code/connectionRefused``. `CancellationError` when it is cancelled while
-    ///   the kernel has no room. In each case the datagram was not sent.
+    ///   it waits: for room in the kernel, or, after 1,024 datagrams in a row, for the loop's other work to
+    ///   have its turn. In each case the datagram was not sent.
     public func send(_ bytes: Bytes, to address: SocketAddress? = nil) async throws {
         guard core.loop.isCurrent else {
             return try await core.loop.hop { try await self.core.send(bytes, to: address) }
@@ -39,8 +40,8 @@ extension UDPSocket {
     ///
     /// - Returns: those that were not sent, each with its error, as ``send(_:to:)`` would have thrown it.
     ///   The others were sent.
-    /// - Throws: ``IOError/Code/closed``, ``IOError/Code/loopStopped``, or `CancellationError` while the
-    ///   kernel has no room; the first ones may have been sent then.
+    /// - Throws: ``IOError/Code/closed``, ``IOError/Code/loopStopped``, or `CancellationError` while it
+    ///   waits, as ``send(_:to:)`` does; the first ones may have been sent then.
     public func send(_ datagrams: [Datagram]) async throws -> [SendFailure] {
         guard core.loop.isCurrent else {
             return try await core.loop.hop { try await self.core.send(datagrams) }

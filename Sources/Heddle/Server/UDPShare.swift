@@ -47,6 +47,8 @@ final class UDPShare: @unchecked Sendable {
             // As was asked for.
         } catch let error as IOError where error.code == .loopStopped {
             // The handler was still at it when the loop's time was up.
+        } catch let error as IOError where error.code == .closed && isDraining {
+            // The handler waited for a datagram, and none comes any more.
         }
     }
 

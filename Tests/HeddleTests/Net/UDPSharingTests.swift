@@ -97,6 +97,22 @@ extension HeddleTests {
             for loop in runtime.loops { expectNothingLeft(on: loop) }
         }
 
+        @Test func `a stop is no error to a handler that waits for a datagram`() async throws {
+            try await withTestRuntime(threads: 2) { runtime in
+                let server = try await runtime.bindUDP(to: .loopback(port: 0))
+                let started = Signal(after: 2)
+                let serving = Task {
+                    try await server.serve { socket in
+                        started.fire()
+                        while true { try await socket.send(try await socket.receive()) }
+                    }
+                }
+                try await started.wait()
+                try await server.stop()
+                try await waiting { try await serving.value }
+            }
+        }
+
         @Test func `a handler that does not end is cancelled`() async throws {
             try await withTestRuntime(threads: 1, grace: .zero) { runtime in
                 let server = try await runtime.bindUDP(to: .loopback(port: 0))

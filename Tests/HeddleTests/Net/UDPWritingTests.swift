@@ -63,6 +63,44 @@ extension HeddleTests {
             }
         }
 
+        @Test(arguments: [false, true])
+        func `who sends without end leaves the loop its turns`(many: Bool) async throws {
+            try await withTestLoop { loop in
+                let sink = try RawSocket.datagrams()
+                defer { sink.close() }
+                let address = sink.address
+                let socket = try await UDPSocket.bind(to: .loopback(port: 0), on: loop)
+                let sending = loop.task {
+                    let datagrams = [Datagram](
+                        repeating: Datagram("x", to: address), count: 10_000)
+                    while true {
+                        if many {
+                            _ = try await socket.send(datagrams)
+                        } else {
+                            try await socket.send("x", to: address)
+                        }
+                    }
+                }
+                let listener = try await TCPListener.listen(on: .loopback(port: 0), loop: loop)
+                for _ in 0..<20 {
+                    // Each needs input and output of this loop.
+                    async let accepted = listener.accept()
+                    let connection = try await waiting {
+                        try await TCPConnection.connect(to: listener.localAddress, on: loop)
+                    }
+                    try await connection.close()
+                    try await accepted.close()
+                }
+                sending.cancel()
+                await #expect(throws: CancellationError.self) {
+                    try await waiting { try await sending.value }
+                }
+                #expect(await socket.statistics.sent > DatagramCore.sentPerTurn)
+                await listener.close()
+                await socket.close()
+            }
+        }
+
         @Test func `a close and a stop end the wait for room`() async throws {
             for stops in [false, true] {
                 let worker = Worker(name: "writing")
