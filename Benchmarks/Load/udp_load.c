@@ -23,7 +23,9 @@
 
 enum {
     BATCH = 64,  // also UDP_MAX_SEGMENTS of the oldest kernels
+    MIN_SIZE = 8,
     MAX_SIZE = 1400,
+    MAX_SOCKETS = 4095,
     EVENTS_PER_WAIT = 64,
     LOST_AFTER_MS = 200,
     STALL_MS = 10 * 1000,
@@ -45,7 +47,7 @@ static struct {
 
 static client *clients;
 static int epoll_fd;
-static uint64_t issued, received, lost;
+static uint64_t issued, received, lost, run_number;
 static bool stopping, segments = true;
 static char out[BATCH * MAX_SIZE], in[BATCH][MAX_SIZE + 1];
 
@@ -60,25 +62,31 @@ static uint64_t now_ns(void) {
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-// A datagram is its socket's number and its own, over and over.
+// A datagram is the run's number (16 bits), its socket's (12) and its own (36), over and over.
 static void fill(char *bytes, uint64_t socket, uint64_t number) {
-    uint64_t word = socket << 40 | number;
+    uint64_t word = run_number << 48 | socket << 36 | number;
     for (uint64_t i = 0; i < options.size; i += sizeof word)
         memcpy(bytes + i, &word, options.size - i < sizeof word ? options.size - i : sizeof word);
 }
 
-static void check(uint64_t socket, const char *bytes, size_t count) {
+// False for an echo that another run of the load asked for, from the port that is now this one's.
+static bool check(uint64_t socket, const char *bytes, size_t count) {
     uint64_t word = 0;
     char expected[MAX_SIZE];
+    if (count < sizeof word)
+        fail("an echo has another size");
+    memcpy(&word, bytes, sizeof word);
+    if (word >> 48 != run_number)
+        return false;
+    uint64_t number = word & 0xFFFFFFFFF;
     if (count != options.size)
         fail("an echo has another size");
-    memcpy(&word, bytes, count < sizeof word ? count : sizeof word);
-    uint64_t number = word & 0xFFFFFFFFFF;
-    if (options.size >= sizeof word && (word >> 40 != socket || number >= clients[socket].sent))
+    if ((word >> 36 & 0xFFF) != socket || number >= clients[socket].sent)
         fail("an echo of something that was not sent");
-    fill(expected, word >> 40, number);
+    fill(expected, socket, number);
     if (memcmp(bytes, expected, count) != 0)
         fail("an echo has wrong bytes");
+    return true;
 }
 
 static int send_segments(int fd, uint64_t count) {
@@ -153,13 +161,11 @@ static void receive_all(uint64_t socket) {
             perror("udp_load: receive");
             exit(1);
         }
-        for (int i = 0; i < count; i++)
-            check(socket, in[i], messages[i].msg_len);
-        if (count > 0) {
-            received += (uint64_t)count;
-            c->done += (uint64_t)count;
-            if (c->done > c->sent)
-                c->done = c->sent;  // late, and counted as lost before
+        for (int i = 0; i < count; i++) {
+            if (!check(socket, in[i], messages[i].msg_len))
+                continue;
+            received += 1;
+            c->done += c->done < c->sent;  // unless it is late, and counted as lost before
         }
     } while (count == BATCH);
 }
@@ -252,13 +258,14 @@ int main(int argc, char **argv) {
         default: return 2;
         }
     }
-    if (options.address == NULL || options.sockets == 0 || options.size == 0
-        || options.size > MAX_SIZE || options.depth == 0
+    if (options.address == NULL || options.sockets == 0 || options.sockets > MAX_SOCKETS
+        || options.size < MIN_SIZE || options.size > MAX_SIZE || options.depth == 0
         || (options.requests == 0) == (options.duration_s <= 0)) {
         fprintf(stderr, "usage: udp_load --udp IPV4-ADDRESS:PORT [--sockets N] [--depth N]"
-                        " [--size 1..1400] (--requests N | --duration S) [--json]\n");
+                        " [--size 8..1400] (--requests N | --duration S) [--json]\n");
         return 2;
     }
+    run_number = (now_ns() >> 10 ^ (uint64_t)getpid()) & 0xFFFF;
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     open_clients();
     double seconds = run();
