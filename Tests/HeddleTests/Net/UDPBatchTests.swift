@@ -56,7 +56,7 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [false, true], Seed.some(10))
+        @Test(arguments: [false, true], Seed.some(3))
         func `datagrams of all sizes keep their bounds`(
             segmentation: Bool, seed: Seed
         ) async throws {
@@ -67,12 +67,12 @@ extension HeddleTests {
                     // Runs of one size, some with a shorter last one, and empty ones in between.
                     let size = [0, 1, 64, 64, 64, 1_000, 1_400, 9_000].randomElement(
                         using: &generator)!
-                    let run = Int.random(in: 1...20, using: &generator)
+                    let run = Int.random(in: 1...10, using: &generator)
                     for _ in 0..<run {
                         let bytes = Bytes(repeatElement(UInt8(number), count: size))
                         sent.append(Datagram(bytes, to: receiver.localAddress))
                     }
-                    if sent.count > 250 { break }
+                    if sent.count > 100 { break }
                 }
                 let failures = try await sender.send(sent)
                 #expect(failures.isEmpty)
