@@ -52,7 +52,7 @@ func sample(_ name: String) -> Target {
 
 let samples = [
     "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
-    "BlockingWork", "WordCount",
+    "BlockingWork", "WordCount", "UDPEcho",
 ]
 
 package.targets += samples.map(sample)

@@ -4,6 +4,10 @@
 // _GNU_SOURCE is not defined here: it would give fd_set another shape than in Swift's Glibc module,
 // and the first build of a fresh clone would fail on that.
 #pragma once
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -30,4 +34,68 @@ static inline int heddle_get_affinity(size_t bytes, void *mask) {
 // sched_setaffinity(2) of the calling thread.
 static inline int heddle_set_affinity(size_t bytes, const void *mask) {
     return (int)syscall(SYS_sched_setaffinity, 0, bytes, mask);
+}
+
+// One message of recvmmsg(2) and sendmmsg(2): the system's `struct mmsghdr`, a GNU extension.
+struct heddle_message {
+    struct msghdr header;
+    unsigned int length;
+};
+
+// recvmmsg(2), without waiting: how many messages came, or -1 with the reason in errno.
+static inline int heddle_receive(int socket, struct heddle_message *messages, unsigned count) {
+    return (int)syscall(SYS_recvmmsg, socket, messages, count, MSG_DONTWAIT, NULL);
+}
+
+// sendmmsg(2), without waiting: how many messages left, or -1 with the reason in errno.
+static inline int heddle_send(int socket, struct heddle_message *messages, unsigned count) {
+    return (int)syscall(SYS_sendmmsg, socket, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// UDP_SEGMENT of udp(7), of the level SOL_UDP: one message leaves as datagrams of this many bytes.
+enum { HEDDLE_UDP_LEVEL = 17, HEDDLE_UDP_SEGMENT = 103 };
+
+// The bytes of control data that `heddle_segment` writes.
+enum { HEDDLE_SEGMENT_CONTROL_BYTES = CMSG_SPACE(sizeof(uint16_t)) };
+
+// Has a message leave as datagrams of `bytes` bytes. `control` has the room named above.
+static inline void heddle_segment(struct msghdr *header, void *control, uint16_t bytes) {
+    struct cmsghdr *head = (struct cmsghdr *)control;
+    memset(control, 0, HEDDLE_SEGMENT_CONTROL_BYTES);
+    head->cmsg_level = HEDDLE_UDP_LEVEL;
+    head->cmsg_type = HEDDLE_UDP_SEGMENT;
+    head->cmsg_len = CMSG_LEN(sizeof bytes);
+    memcpy(CMSG_DATA(head), &bytes, sizeof bytes);
+    header->msg_control = control;
+    header->msg_controllen = HEDDLE_SEGMENT_CONTROL_BYTES;
+}
+
+// What the kernel puts into an error queue: `struct sock_extended_err` of ip(7), IP_RECVERR.
+struct heddle_socket_error {
+    uint32_t number;
+    uint8_t origin, type, code, padding;
+    uint32_t information, data;
+};
+
+// Takes one error off a socket's error queue: the errno of what the network answered, 0 if the error was
+// none of the network's, -1 if the queue is empty. `destination` is where the datagram went.
+static inline int heddle_next_error(int socket, struct sockaddr_storage *destination) {
+    _Alignas(struct cmsghdr) char control[256];
+    struct msghdr message = {
+        .msg_name = destination, .msg_namelen = sizeof *destination,
+        .msg_control = control, .msg_controllen = sizeof control};
+    destination->ss_family = AF_UNSPEC;
+    if (recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+        return -1;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+        // IP_RECVERR and IPV6_RECVERR.
+        if ((head->cmsg_level == IPPROTO_IP && head->cmsg_type == 11)
+            || (head->cmsg_level == IPPROTO_IPV6 && head->cmsg_type == 25)) {
+            struct heddle_socket_error error;
+            memcpy(&error, CMSG_DATA(head), sizeof error);
+            // SO_EE_ORIGIN_ICMP and SO_EE_ORIGIN_ICMP6.
+            return error.origin == 2 || error.origin == 3 ? (int)error.number : 0;
+        }
+    }
+    return 0;
 }

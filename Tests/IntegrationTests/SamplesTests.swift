@@ -34,6 +34,26 @@ struct SamplesTests {
         if name == "TCPEchoHandler" { #expect(try sample.line() == "closed after 100000 bytes") }
     }
 
+    @Test func `the datagram echo server gives back every datagram`() async throws {
+        let sample = try SampleProcess("UDPEcho", "127.0.0.1:0")
+        try await talk(to: sample) { endpoint, loop in
+            let socket = try await UDPSocket.connect(to: endpoint, on: loop)
+            for size in [0, 1, 64, 1_400, 65_507] {
+                let message = Bytes(repeatElement(7, count: size))
+                try await socket.send(message)
+                let answer = try await withTimeout(.seconds(30)) { try await socket.receive() }
+                #expect(answer.bytes == message)
+            }
+            let many = (0..<100).map { Datagram(Bytes("\($0)")) }
+            #expect(try await socket.send(many).isEmpty)
+            for datagram in many {
+                let answer = try await withTimeout(.seconds(30)) { try await socket.receive() }
+                #expect(answer.bytes == datagram.bytes)
+            }
+            await socket.close()
+        }
+    }
+
     @Test func `members of the chat room hear the others`() async throws {
         let sample = try SampleProcess("ChatRoom", "127.0.0.1:0")
         try await talk(to: sample) { endpoint, loop in

@@ -136,6 +136,7 @@ extension IOError {
             "EAFNOSUPPORT": .invalidArgument,
             "EMFILE": .resourcesExhausted, "ENFILE": .resourcesExhausted,
             "ENOMEM": .resourcesExhausted, "ENOBUFS": .resourcesExhausted,
+            "EMSGSIZE": .limitExceeded,
             "EAI_NONAME": .unknownHost, "EAI_AGAIN": .unknownHost, "EAI_FAIL": .unknownHost,
             "EAI_NODATA": .unknownHost,
         ]

@@ -35,4 +35,22 @@ enum LinuxCalls {
     static func pinThread(to cpu: Int) throws(UVError) {
         try AffinityMask(cpu: cpu).apply()
     }
+
+    /// Takes one error off a socket's error queue (ip(7), IP_RECVERR).
+    ///
+    /// - Returns: its errno, 0 if it is none of the network's, nil if the queue is empty; `destination`
+    ///   is where the datagram went.
+    static func nextError(of descriptor: Int32, _ destination: inout sockaddr_storage) -> Int32? {
+        let number = unsafe heddle_next_error(descriptor, &destination)
+        return number < 0 ? nil : number
+    }
+
+    /// Whether the kernel cuts long messages of this socket up into datagrams (UDP_SEGMENT of udp(7)).
+    static func canSegment(_ descriptor: Int32) -> Bool {
+        // 0 is off, as it is anyway: a kernel without it does not know the option.
+        var none: Int32 = 0
+        return unsafe setsockopt(
+            descriptor, Int32(HEDDLE_UDP_LEVEL), Int32(HEDDLE_UDP_SEGMENT), &none,
+            socklen_t(MemoryLayout<Int32>.size)) == 0
+    }
 }
