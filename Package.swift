@@ -52,6 +52,7 @@ func sample(_ name: String) -> Target {
 
 let samples = [
     "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
+    "GracefulEcho", "Supervise",
 ]
 
 package.targets += samples.map(sample)

@@ -31,3 +31,8 @@ static inline int heddle_get_affinity(size_t bytes, void *mask) {
 static inline int heddle_set_affinity(size_t bytes, const void *mask) {
     return (int)syscall(SYS_sched_setaffinity, 0, bytes, mask);
 }
+
+// pidfd_open(2), which glibc 2.36 has and older ones lack; closed on exec. -1 with errno on failure.
+static inline int heddle_pidfd_open(pid_t process) {
+    return (int)syscall(SYS_pidfd_open, process, 0);
+}

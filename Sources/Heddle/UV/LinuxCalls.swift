@@ -44,4 +44,11 @@ enum LinuxCalls {
             throw UVError(status: -errno)
         }
     }
+
+    /// A descriptor of a process, which becomes readable when that ends (pidfd_open(2)).
+    ///
+    /// - Returns: the descriptor, closed on exec, or -1 with the reason in `errno`.
+    static func openProcess(_ process: Int32) -> Int32 {
+        heddle_pidfd_open(process)
+    }
 }
