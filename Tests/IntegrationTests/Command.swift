@@ -22,14 +22,17 @@ final class Command: Sendable {
     private let ending = Ending()
 
     /// Starts `heddle` with `arguments`; its end is awaited with `outcome()`.
-    init(_ arguments: [String], on loop: EventLoop) async throws {
+    ///
+    /// - Parameter wrapper: a program, by its path, with arguments that make it become `heddle`.
+    init(_ arguments: [String], under wrapper: [String] = [], on loop: EventLoop) async throws {
         let (ourOutput, itsOutput) = try Self.socketPair()
         let (ourErrors, itsErrors) = try Self.socketPair()
         defer {
             close(itsOutput)
             close(itsErrors)
         }
-        processID = try Self.spawn(arguments, output: itsOutput, errors: itsErrors)
+        processID = try Self.spawn(
+            wrapper + [Self.path] + arguments, output: itsOutput, errors: itsErrors)
         output = LineReader(try await TCPConnection.adopting(descriptor: ourOutput, on: loop))
         errors = LineReader(try await TCPConnection.adopting(descriptor: ourErrors, on: loop))
     }
@@ -45,6 +48,11 @@ final class Command: Sendable {
     /// The next line of standard output; nil at its end.
     func line() async throws -> String? {
         try await output.next()
+    }
+
+    /// The next line of standard error; nil at its end.
+    func errorLine() async throws -> String? {
+        try await errors.next()
     }
 
     /// The lines up to and with `ready`.
@@ -93,7 +101,7 @@ final class Command: Sendable {
         return (pair[0], pair[1])
     }
 
-    private static func spawn(_ arguments: [String], output: Int32, errors: Int32) throws -> pid_t {
+    private static func spawn(_ line: [String], output: Int32, errors: Int32) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -107,10 +115,10 @@ final class Command: Sendable {
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words = ([path] + arguments).map { strdup($0) } + [nil]
+        var words = line.map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var processID = pid_t()
-        let status = posix_spawn(&processID, path, &actions, &attributes, &words, environ)
+        let status = posix_spawn(&processID, line[0], &actions, &attributes, &words, environ)
         guard status == 0 else { throw POSIXError(.init(rawValue: status)!) }
         return processID
     }

@@ -24,7 +24,7 @@ struct LawTests {
     @Test func `one file makes threads`() throws {
         let files = try Repository.swiftFiles(under: "Sources")
             .filter { !$0.lines(matching: /\bpthread_create\b/).isEmpty }
-        #expect(files.map(\.path) == ["Sources/Heddle/Runtime/LoopThread.swift"])
+        #expect(files.map(\.path) == ["Sources/Heddle/Loop/LoopThread.swift"])
     }
 
     @Test func `Heddle has no mutable state outside objects`() throws {

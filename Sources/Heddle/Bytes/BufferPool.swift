@@ -9,10 +9,12 @@
 // Unsafe: `state` and what it points to live until `destroy`; `base` is the memory of `current`, which
 // the state holds.
 @safe struct BufferPool {
-    /// The bytes in one slab: room for four of the largest reads.
-    static let slabBytes = 256 * 1024
-    /// The most one read may bring.
+    /// The bytes in one slab: room for two of the largest reads, the first of which begins a page.
+    static let slabBytes = 256 * 1024 + Stage.alignment
+    /// The least one read has room for.
     static let readBytes = 64 * 1024
+    /// The most one read may bring.
+    static let largestReadBytes = 128 * 1024
     /// How far a slab is used before asking whether its slices are gone: asking costs, cold memory too.
     static let warmBytes = 16 * 1024
     /// Slabs set aside for reuse; further ones are left to their slices, which free them.
@@ -22,19 +24,39 @@
     @safe private struct State {
         var current: Slab
         var base: UnsafeMutableRawPointer
-        var used = 0
+        /// Where the first page of the slab begins.
+        var first: Int
+        var used: Int
         var spares: [Slab] = []
         let gathering = UnsafeMutableRawPointer.allocate(byteCount: warmBytes, alignment: 16)
         var gathered = 0
+
+        init() {
+            current = Slab.make(capacity: slabBytes)
+            unsafe base = current.base
+            unsafe first = BufferPool.firstPage(from: base)
+            used = first
+        }
+
+        mutating func use(_ slab: Slab) {
+            current = slab
+            unsafe base = slab.base
+            unsafe first = BufferPool.firstPage(from: base)
+            used = first
+        }
+    }
+
+    private static func firstPage(from base: UnsafeMutableRawPointer) -> Int {
+        let offset = Int(bitPattern: base) % Stage.alignment
+        return offset == 0 ? 0 : Stage.alignment - offset
     }
 
     // Valid from `init` to `destroy`.
     private let state: UnsafeMutablePointer<State>
 
     init() {
-        let slab = Slab.make(capacity: Self.slabBytes)
         unsafe state = .allocate(capacity: 1)
-        unsafe state.initialize(to: State(current: slab, base: slab.base))
+        unsafe state.initialize(to: State())
     }
 
     func destroy() {
@@ -47,9 +69,11 @@
     @inline(__always)
     func lend() -> UnsafeMutableRawBufferPointer {
         if unsafe state.pointee.used >= Self.warmBytes { recycle() }
-        // `recycle` leaves at least this much behind `used`, and `current` keeps the memory.
+        let used = unsafe state.pointee.used
+        // `recycle` leaves at least `readBytes` behind `used`, and `current` keeps the memory.
         return unsafe UnsafeMutableRawBufferPointer(
-            start: state.pointee.base + state.pointee.used, count: Self.readBytes)
+            start: state.pointee.base + used,
+            count: min(Self.largestReadBytes, Self.slabBytes - used))
     }
 
     /// The first `count` bytes of what was lent last.
@@ -110,7 +134,7 @@
     @inline(never)
     private func recycle() {
         if unsafe isKnownUniquelyReferenced(&state.pointee.current) {
-            unsafe state.pointee.used = 0
+            unsafe state.pointee.used = state.pointee.first
         } else if unsafe Self.slabBytes - state.pointee.used < Self.readBytes {
             unsafe Self.replaceCurrent(&state.pointee)
         }
@@ -120,13 +144,11 @@
         let full = state.current
         let spares = state.spares.indices
         if let free = spares.first(where: { isKnownUniquelyReferenced(&state.spares[$0]) }) {
-            state.current = state.spares[free]
+            state.use(state.spares[free])
             state.spares[free] = full
         } else {
             if state.spares.count < maximumSpares { state.spares.append(full) }
-            state.current = Slab.make(capacity: slabBytes)
+            state.use(Slab.make(capacity: slabBytes))
         }
-        unsafe state.base = state.current.base
-        state.used = 0
     }
 }

@@ -13,6 +13,7 @@ extension LoopCore {
     func drainAndLeave() async {
         beginDrain()
         await waitForMembers()
+        isPastDraining = true
         cancelMembers()
         drainDeadline = UVLoop.hrtimeNanoseconds &+ Self.cancellationGraceNanoseconds
         await waitForMembers()
@@ -21,26 +22,26 @@ extension LoopCore {
         uv.stopRunning()
     }
 
-    /// Makes a drain under way end no later than `deadline`.
+    /// Makes a drain under way end no later than `deadline`. What has been cancelled keeps its time to end.
     func shortenDrain(to deadline: UInt64) {
-        guard deadline < drainDeadline else { return }
+        guard !isPastDraining, deadline < drainDeadline else { return }
         drainDeadline = deadline
         memberBecameIdle()
     }
 
-    /// Phases 3 to 6, on the loop's thread when its `run` has returned.
+    /// Phases 3 to 6, on the loop's thread when its `run` has returned. Late jobs run from then on, whatever
+    /// this throws.
     ///
     /// - Throws: ``IOError`` if a handle is left over, which is a bug, and names them.
     func finish() throws {
+        defer { leaveLateJobs() }
         isRefusingWork = true
         closeWhatIsLeft()
         for member in Array(members.values) { member.loopEnded() }
         // A member that never removed itself (a server nobody served) refers back to this loop.
         members = [:]
         stopTimers()
-        // Nobody waits for these any more, but libuv's pool still holds them: the resolver's own time-outs
-        // bound this.
-        while uv.pendingLookups > 0 { uv.runOnce() }
+        resolver.close()
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })
         stopObserver?(.timersClosed)
@@ -51,12 +52,11 @@ extension LoopCore {
         do {
             try uv.close()
         } catch {
+            uv.abandon()
             throw IOError(
                 nil, "close event loop", on: "\(name) (left: \(uv.liveDescription))", error)
         }
         stopObserver?(.loopClosed)
-        stopObserver = nil
-        leaveLateJobs()
     }
 
     /// Phase 3: streams and listeners end by force, and their tasks hear of it.
@@ -96,7 +96,8 @@ extension LoopCore {
 
     /// Jobs that are ready still go to whoever runs late ones.
     private func leaveLateJobs() {
-        eventLoop = nil
+        stopObserver = nil
+        setEventLoop(nil)
         leaveCurrent()
         var left: [ReadyItem] = []
         while let item = queues.popReady() { left.append(item) }

@@ -4,7 +4,8 @@ internal import Synchronization
 /// its thread. Made, run and ended by one worker's thread; shared by everything that refers to the loop.
 ///
 /// Unless a method says otherwise it is for the loop's thread alone.
-// Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere; the rest is used where `isCurrent`.
+// Sendable: `owner`, `inbox` and `lateJobs` are safe anywhere, `actor` has a lock; the rest is used where
+// `isCurrent`.
 // Exclusivity: `isSpinning` is read and set by single statements.
 @safe final class LoopCore: UVTickClient, TaskExecutor, @unchecked Sendable {
     /// Jobs one drain runs before input and output have their turn again.
@@ -18,8 +19,12 @@ internal import Synchronization
     let inbox = Inbox()
     let lateJobs = LateJobs()
     let pool = BufferPool()
+    let stage = Stage()
     let queues = TurnQueues()
+    /// Shared with the other loops of the runtime.
+    let retryTurns: RetryTurns
     var timers = TimerHeap()
+    var resolver = NameResolver()
     let gate: Gate
 
     /// What takes part in a stop of this loop: servers, the worker's body.
@@ -33,6 +38,9 @@ internal import Synchronization
     /// When a drain under way gives up, in nanoseconds of the monotonic clock.
     var drainDeadline: UInt64 = .max
 
+    /// Set when the grace of a stop is over, and what is left has been cancelled.
+    var isPastDraining = false
+
     /// Set when a stop has come to closing by force: operations fail with `.loopStopped` from then on.
     var isRefusingWork = false
 
@@ -42,8 +50,10 @@ internal import Synchronization
     /// Connections that are open, or have been given to this loop and will be.
     private let connectionCount = Atomic<Int>(0)
 
-    /// The actor over this core; gone once the loop has ended.
-    var eventLoop: EventLoop?
+    /// The actor over this core, which refers back to it: let go when the loop has ended. Changed on the
+    /// loop's thread, with the lock, so that thread reads it without.
+    private var actor: EventLoop?
+    private let actorLock = Lock()
 
     // Set once by the event loop, which owns it and which every actor on this loop refers to.
     unowned(unsafe) var serialExecutor: LoopSerialExecutor!
@@ -58,14 +68,16 @@ internal import Synchronization
     /// Makes a loop for the calling thread, which alone may run it.
     ///
     /// - Throws: `IOError` if the system has no descriptors or memory left for it.
-    init(name: String) throws {
+    init(name: String, retryTurns: RetryTurns = RetryTurns()) throws {
         self.name = name
+        self.retryTurns = retryTurns
         gate = Gate(GateExecutor(turn: queues))
         do {
             uv = try UVLoop()
         } catch {
             queues.destroy()
             pool.destroy()
+            stage.destroy()
             throw IOError(.resourcesExhausted, "create event loop", on: name, error)
         }
         super.init()
@@ -83,6 +95,7 @@ internal import Synchronization
     deinit {
         queues.destroy()
         pool.destroy()
+        stage.destroy()
     }
 
     private func register() throws(UVError) {
@@ -111,6 +124,21 @@ internal import Synchronization
 
     func leaveCurrent() {
         owner.store(ThreadIdentity.none, ordering: .releasing)
+    }
+
+    /// The actor over this core; nil once the loop has ended. Safe to call from any thread.
+    var eventLoop: EventLoop? {
+        isCurrent ? actor : actorLock.withLock { actor }
+    }
+
+    /// Sets the actor, or lets it go.
+    func setEventLoop(_ loop: EventLoop?) {
+        // The old one must not end inside the lock.
+        let old = actorLock.withLock {
+            defer { actor = loop }
+            return actor
+        }
+        withExtendedLifetime(old) {}
     }
 
     // MARK: Taking jobs

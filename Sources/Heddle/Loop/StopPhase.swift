@@ -17,6 +17,7 @@ extension EventLoop {
     /// must not block. One observer at a time; may be called from any thread, before the stop.
     package nonisolated func observeStop(_ observer: @escaping @Sendable (StopPhase) -> Void) {
         let core = core
-        core.post { core.stopObserver = observer }
+        // After the end nobody would let it go again.
+        core.post { if !core.uv.isClosed { core.stopObserver = observer } }
     }
 }

@@ -1,31 +1,25 @@
-/// Looking up a host's addresses, by the system's resolver on libuv's worker pool, which all runtimes of
-/// the process share.
+/// Looking up a host's addresses, by the system's resolver, on threads of the loop's own.
 enum NameLookup {
     /// The addresses of `endpoint`, in the order to try them. On the loop only.
     ///
-    /// A look-up that has begun cannot be broken off: a cancelled or late one is left to end by itself,
-    /// and the loop waits for that before it closes.
+    /// A look-up that has begun cannot be broken off: a cancelled or late one is left to end by itself.
     static func addresses(
         of endpoint: Endpoint, on loop: LoopCore, deadline: UInt64
     ) async throws -> [SocketAddress] {
         if let host = SocketAddress.Host(parsing: endpoint.host) {
             return [SocketAddress(host: host, port: endpoint.port)]
         }
-        let answer = Answer()
-        let alarm = WaitTimer(core: loop)
-        let request: UVGetAddrInfo
-        do {
-            request = try UVGetAddrInfo(loop: loop.uv, host: endpoint.host) { result in
-                answer.result = result
-                alarm.waiter.finish(.fired, on: loop)
-            }
-        } catch {
-            throw IOError(nil, "look up", on: endpoint.host, error)
+        let answer = Answer(on: loop)
+        let resolver = loop.resolver
+        let lookup = try resolver.lookUp(endpoint.host, threadName: "\(loop.name)-names") {
+            result in
+            loop.postUnlessEnded { answer.come(result) }
         }
+        let alarm = answer.alarm
         loop.schedule(alarm, at: deadline)
         defer {
             loop.cancel(alarm)
-            request.cancel()
+            resolver.cancel(lookup)
         }
         try await loop.waitOrThrow(for: alarm.waiter, "look up")
         switch answer.result {
@@ -53,8 +47,21 @@ enum NameLookup {
         return addresses
     }
 
-    /// Where the loop's callback leaves its result.
-    private final class Answer {
-        var result: Result<[[UInt8]], UVError>?
+    /// Where the answer comes in, or the deadline.
+    // Sendable: used on the loop's thread, to which the resolver's threads post.
+    private final class Answer: @unchecked Sendable {
+        let alarm: WaitTimer
+        private let core: LoopCore
+        private(set) var result: NameResolver.Answer?
+
+        init(on core: LoopCore) {
+            self.core = core
+            alarm = WaitTimer(core: core)
+        }
+
+        func come(_ result: NameResolver.Answer) {
+            self.result = result
+            alarm.waiter.finish(.fired, on: core)
+        }
     }
 }

@@ -42,6 +42,19 @@ extension TCPConnection {
         return bytes.count
     }
 
+    /// Reads into `span`, from its start, as many bytes as have come and fit: at least one, or 0 at the end of
+    /// the input. The rest of `span` is left as it was.
+    ///
+    /// - Throws: as ``read()``; ``IOError/Code/invalidArgument`` if `span` is empty.
+    public func read(into span: inout MutableRawSpan) async throws -> Int {
+        guard let bytes = try await read(upTo: span.byteCount) else { return 0 }
+        // As many bytes as fit were asked for.
+        unsafe span.withUnsafeMutableBytes { target in
+            unsafe bytes.withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+        }
+        return bytes.count
+    }
+
     /// Exactly `count` bytes, in one piece.
     ///
     /// - Throws: ``IOError/Code/unexpectedEnd`` if the input ends before; the bytes that came are gone
@@ -66,7 +79,7 @@ extension TCPConnection {
 
     /// The bytes of a connection as a sequence. Iterations take turns: what one leaves, the next gets.
     public struct Inbound: AsyncSequence, Sendable {
-        /// A piece as it came: from one byte to 64 KiB.
+        /// A piece as it came: from one byte to 128 KiB.
         public typealias Element = Bytes
         let connection: TCPConnection
 

@@ -42,6 +42,18 @@ extension TCPConnection {
         try await write(Bytes(bytes))
     }
 
+    /// Writes a copy of the bytes of `span`; as ``write(_:)-(Bytes)``. Copied before this waits for anything.
+    public func write(_ span: RawSpan) async throws {
+        if takeNow(copying: span) { return }
+        try await writeSlowly(Bytes(copying: span))
+    }
+
+    private func takeNow(copying span: RawSpan) -> Bool {
+        guard stream.loop.isCurrent, stream.canTakeBytes else { return false }
+        stream.enqueue(stream.pool.copy(span))
+        return true
+    }
+
     /// Writes several pieces in their order, as one: they leave in one system call where they can.
     /// As ``write(_:)-(Bytes)``.
     public func write(contentsOf pieces: [Bytes]) async throws {

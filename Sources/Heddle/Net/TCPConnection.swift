@@ -33,7 +33,7 @@ public final class TCPConnection: Sendable {
 
     /// The loop the connection belongs to; nil once that has ended.
     public var loop: EventLoop? {
-        stream.loop.isCurrent ? stream.loop.eventLoop : nil
+        stream.loop.eventLoop
     }
 }
 

@@ -5,12 +5,19 @@ final class ResultSlot<T: Sendable>: @unchecked Sendable {
     private var result: Result<T, any Error>?
 
     func set(_ result: Result<T, any Error>) {
-        lock.withLock { self.result = result }
+        lock.withLock {
+            self.result = result
+            lock.signalAll()
+        }
     }
 
-    /// - Throws: the task's error; `CancellationError` if the task never ended.
-    func get() throws -> T {
-        guard let result = lock.withLock({ result }) else { throw CancellationError() }
-        return try result.get()
+    /// Waits for the result, blocking the thread; nil if the deadline comes first.
+    ///
+    /// - Parameter deadline: in nanoseconds of the monotonic clock; nil waits without end.
+    func wait(untilNanoseconds deadline: UInt64?) -> Result<T, any Error>? {
+        lock.withLock {
+            while result == nil, lock.wait(untilNanoseconds: deadline) {}
+            return result
+        }
     }
 }

@@ -11,8 +11,8 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// Everything here may be used from any thread. Runtimes of one process share nothing but libuv's worker
-/// pool, which looks names up, and that the first one has SIGPIPE ignored (signal(7)).
+/// Everything here may be used from any thread. Runtimes of one process share nothing, but that
+/// the first one has SIGPIPE ignored (signal(7)).
 public final class Runtime: Sendable {
     /// How many loops, and how they are run.
     public struct Options: Sendable {
@@ -39,7 +39,7 @@ public final class Runtime: Sendable {
     public let loops: [EventLoop]
 
     /// Starts the workers; the first one, if it is `hosted`, is left for the calling thread to run.
-    private init(options: Options, hosting host: inout WorkerBody?, hosted: Bool) throws {
+    private init(options: Options, hosting host: inout HostedWorker?, hosted: Bool) throws {
         let count = options.threads ?? AvailableCPUs.count
         guard (1...1024).contains(count) else {
             throw IOError(
@@ -48,14 +48,15 @@ public final class Runtime: Sendable {
         }
         try Worker.check(options.drainTimeout, "start runtime", options.name)
         let cpus = options.pinThreads ? LinuxCalls.affinity() : []
+        let turns = RetryTurns()
         let workers = (0..<count).map { index in
             Worker(
-                name: "\(options.name)-\(index)", cpu: cpus.isEmpty ? nil : cpus[index % cpus.count]
-            )
+                name: "\(options.name)-\(index)",
+                cpu: cpus.isEmpty ? nil : cpus[index % cpus.count], retryTurns: turns)
         }
         do {
             for worker in workers.dropFirst(hosted ? 1 : 0) { try worker.start() }
-            if hosted { host = try workers[0].control.startHosted() }
+            if hosted { host = try HostedWorker(workers[0].control) }
             loops = try workers.map { try $0.loop }
         } catch {
             for worker in workers {
@@ -81,7 +82,7 @@ public final class Runtime: Sendable {
     /// - Throws: ``IOError/Code/invalidArgument`` for options out of bounds,
     ///   ``IOError/Code/resourcesExhausted`` when threads or descriptors run out; nothing is left then.
     public static func start(_ options: Options = Options()) throws -> Runtime {
-        var host: WorkerBody?
+        var host: HostedWorker?
         return try Runtime(options: options, hosting: &host, hosted: false)
     }
 
@@ -113,10 +114,16 @@ public final class Runtime: Sendable {
     /// otherwise as ``run(_:_:)``. The body runs on that loop.
     ///
     /// A program with one loop then has one thread, which spares each system call what the C library does
-    /// in processes with several.
+    /// in processes with several. The thread keeps its name, and is pinned, by ``Options/pinThreads``, for
+    /// the length of this call only.
+    ///
+    /// A stop that comes before the body's end waits for it as for a connection: the body is cancelled
+    /// when the grace has passed, and left half a second later. A body that awaits ``stop(within:)``
+    /// itself is not waited for, and goes on after the end, on Swift's global pool; then this waits for it.
     ///
     /// - Returns: what `body` returns, when everything is closed.
-    /// - Throws: as ``run(_:_:)``; ``IOError/Code/wrongThread`` on the thread of a loop.
+    /// - Throws: as ``run(_:_:)``; ``IOError/Code/wrongThread`` on the thread of a loop;
+    ///   ``IOError/Code/timedOut`` if a stop had to leave the body behind.
     @available(*, noasync, message: "await run(_:_:) instead")
     public static func runBlocking<T: Sendable>(
         _ options: Options = Options(), _ body: @escaping @Sendable (Runtime) async throws -> T
@@ -126,10 +133,10 @@ public final class Runtime: Sendable {
                 .wrongThread, "run runtime", on: options.name,
                 reason: "the calling thread runs an event loop already")
         }
-        var host: WorkerBody?
+        var host: HostedWorker?
         let runtime = try Runtime(options: options, hosting: &host, hosted: true)
         let result = ResultSlot<T>()
-        runtime.loops[0].task {
+        let goesOnAfterEnd = host!.run(on: runtime.loops[0]) { _ in
             do {
                 result.set(.success(try await body(runtime)))
                 runtime.requestStop()
@@ -138,10 +145,21 @@ public final class Runtime: Sendable {
                 runtime.requestStop(within: .zero)
             }
         }
-        runtime.workers[0].control.runHosted(host!)
-        try runtime.waitUntilStopped()
-        return try result.get()
+        let ending = Result { try runtime.waitUntilStopped() }
+        // One that waited for the end by way of another task has heard of it by now.
+        let limit = UVLoop.hrtimeNanoseconds + lateResultNanoseconds
+        guard let outcome = result.wait(untilNanoseconds: goesOnAfterEnd ? nil : limit) else {
+            throw IOError(
+                .timedOut, "run runtime", on: options.name,
+                reason: "the body did not end when the runtime was stopped")
+        }
+        let value = try outcome.get()
+        try ending.get()
+        return value
     }
+
+    /// How long a body that the stop had to leave may still bring its result.
+    private static let lateResultNanoseconds: UInt64 = 500_000_000
 
     /// The loops in turn, for spreading work.
     public var nextLoop: EventLoop {

@@ -29,9 +29,14 @@ public final class Worker: Sendable {
     ///   - name: shown in errors and, the first 15 bytes, as the thread's name.
     ///   - cpu: the CPU to pin the thread to; nil lets the system choose.
     ///   - body: what to run; nil for a loop that only serves others.
-    public init(name: String, cpu: Int? = nil, body: Body? = nil) {
+    public convenience init(name: String, cpu: Int? = nil, body: Body? = nil) {
+        self.init(name: name, cpu: cpu, retryTurns: RetryTurns(), body: body)
+    }
+
+    /// One of several workers, which try again in turn what the system has no resources for.
+    init(name: String, cpu: Int?, retryTurns: RetryTurns, body: Body? = nil) {
         self.name = name
-        control = WorkerControl(name: name, cpu: cpu, body: body)
+        control = WorkerControl(name: name, cpu: cpu, retryTurns: retryTurns, body: body)
     }
 
     /// Starts the thread and its loop; returns when the loop is there. Again does nothing.
@@ -66,7 +71,8 @@ public final class Worker: Sendable {
     }
 
     /// Stops the worker and waits for its end, which comes within `grace` and about half a second for
-    /// what was cancelled. Does not end early when the task is cancelled.
+    /// what was cancelled. Does not end early when the task is cancelled. Where the body itself awaits this,
+    /// the end does not wait for the body, which goes on after it, on Swift's global pool.
     ///
     /// - Throws: what the body threw, to every caller; ``IOError/Code/invalidArgument`` for a negative grace.
     public func stop(within grace: Duration = defaultGrace) async throws {

@@ -1,25 +1,33 @@
 /// What makes a worker go: its thread, its lifecycle and the event of its end. Kept alive by the thread
 /// while that runs.
-// Sendable: `lifecycle`, `thread`, `eventLoop`, `startFailure`, `deadline` are guarded by `lock`.
+// Sendable: everything that changes is guarded by `lock`.
 final class WorkerControl: @unchecked Sendable {
     private let name: String
     private let cpu: Int?
-    private let body: Worker.Body?
+    private let retryTurns: RetryTurns
     private let stopped = StoppedEvent()
 
     private let lock = Lock()
     private var lifecycle = WorkerLifecycle()
+    /// Until it starts, or never will: it may refer to its own worker.
+    private var body: Worker.Body?
+    /// The body as a member of the loop, while that runs.
+    private var main: WorkerBody?
     private var thread: LoopThread?
     private var eventLoop: EventLoop?
     private var startFailure: (any Error)?
     /// When a requested stop stops draining.
     private var deadline = UInt64.max
 
-    init(name: String, cpu: Int?, body: Worker.Body?) {
+    init(name: String, cpu: Int?, retryTurns: RetryTurns, body: Worker.Body?) {
         self.name = name
         self.cpu = cpu
+        self.retryTurns = retryTurns
         self.body = body
     }
+
+    /// Whether its thread is kept on one CPU.
+    var isPinned: Bool { cpu != nil }
 
     var loop: EventLoop? { lock.withLock { eventLoop } }
 
@@ -51,7 +59,7 @@ final class WorkerControl: @unchecked Sendable {
         }
     }
 
-    /// Makes the loop for the calling thread, which then must run it with `runHosted`.
+    /// Makes the loop for the calling thread, which then must run it with `runPrepared`.
     func startHosted() throws -> WorkerBody {
         guard lock.withLock({ lifecycle.start() }) == .launch else {
             throw IOError(.busy, "start worker", on: name, reason: "it was started before")
@@ -61,18 +69,23 @@ final class WorkerControl: @unchecked Sendable {
         throw lock.withLock { startFailure! }
     }
 
-    /// Runs a hosted worker on the calling thread, until it has been stopped.
-    func runHosted(_ main: WorkerBody) {
-        runPrepared(main)
-    }
-
     private func failToStart(_ error: any Error) {
+        takeBody()
         lock.withLock {
             startFailure = error
             lifecycle.ended()
             lock.signalAll()
         }
         stopped.publish(.failure(error))
+    }
+
+    /// Takes the body out; what it refers to is let go outside the lock.
+    @discardableResult
+    private func takeBody() -> Worker.Body? {
+        lock.withLock {
+            defer { body = nil }
+            return body
+        }
     }
 
     // MARK: The thread
@@ -86,32 +99,36 @@ final class WorkerControl: @unchecked Sendable {
         let core: LoopCore
         do {
             if let cpu { try pin(to: cpu) }
-            core = try LoopCore(name: name)
+            core = try LoopCore(name: name, retryTurns: retryTurns)
         } catch {
             failToStart(error)
             return nil
         }
         let loop = EventLoop(core: core)
-        core.eventLoop = loop
-        let main = WorkerBody(core: core, body: body) { self.bodyEnded() }
+        core.setEventLoop(loop)
+        let main = WorkerBody(core: core) { self.bodyEnded() }
         let next = lock.withLock {
             eventLoop = loop
+            self.main = main
             defer { lock.signalAll() }
             return lifecycle.started()
         }
-        main.start(on: loop)
+        if let body = takeBody() { main.start(body, on: loop, cancelled: .atOnce) }
         if next == .stopAtOnce { beginTeardown(of: core) }
         return main
     }
 
     /// Runs the loop until it has been stopped, closes it and publishes the end.
-    private func runPrepared(_ main: WorkerBody) {
+    func runPrepared(_ main: WorkerBody) {
         let core = main.core
         core.uv.run()
         var outcome = Result { try core.finish() }
         // Stored before the event is published, and read only after it.
         if let failure = main.failure { outcome = .failure(failure) }
-        lock.withLock { lifecycle.ended() }
+        lock.withLock {
+            self.main = nil
+            lifecycle.ended()
+        }
         stopped.publish(outcome)
     }
 
@@ -151,7 +168,9 @@ final class WorkerControl: @unchecked Sendable {
             return (lifecycle.stop(), eventLoop?.core)
         }
         switch decision {
-        case .endNow: stopped.publish(.success(()))
+        case .endNow:
+            takeBody()
+            stopped.publish(.success(()))
         case .beginTeardown: core?.post { self.beginTeardown(of: core!) }
         case .shortenTeardown: core?.post { core!.shortenDrain(to: limit) }
         case .noted, .alreadyStopped: break
@@ -161,6 +180,9 @@ final class WorkerControl: @unchecked Sendable {
     // MARK: Waiting
 
     func waitForEnd() async throws {
+        let main = lock.withLock { self.main }
+        // The end would wait for the body, and the body for the end.
+        if let main, main.isCallersTask { main.core.post { main.waitForEndBegan() } }
         let outcome = await stopped.wait()
         joinThread()
         try outcome.get()

@@ -6,19 +6,18 @@ struct AcceptBackOff {
         case wait
         /// That one connection is gone; there may be others.
         case next
-        /// Descriptors or memory are short: try again after the pause; report it if it is news.
-        case pause(milliseconds: UInt64, isNews: Bool)
+        /// Descriptors or memory are short: wait for a turn to try again; report it if it is news.
+        case pause(isNews: Bool)
         /// The listening socket itself is broken.
         case fail
     }
 
-    /// With this pause at most 10 accepts a second are tried.
-    static let pauseMilliseconds: UInt64 = 100
-
     private var isInTrouble = false
 
-    mutating func accepted() {
-        isInTrouble = false
+    /// A connection came; whether that ends an episode.
+    mutating func accepted() -> Bool {
+        defer { isInTrouble = false }
+        return isInTrouble
     }
 
     mutating func failed(_ name: String) -> Decision {
@@ -31,7 +30,7 @@ struct AcceptBackOff {
             return .next
         case "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM":
             defer { isInTrouble = true }
-            return .pause(milliseconds: Self.pauseMilliseconds, isNews: !isInTrouble)
+            return .pause(isNews: !isInTrouble)
         default:
             return .fail
         }

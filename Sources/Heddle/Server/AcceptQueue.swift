@@ -109,6 +109,8 @@ extension AcceptQueue: AcceptorClient {
         wakeTakers()
     }
 
+    func acceptRecovered() {}
+
     func acceptorClosed() {
         acceptor = nil
         for closer in closers { closer.finish(.fired, on: core) }

@@ -7,7 +7,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
 
     let loop: LoopCore
     let address: SocketAddress
-    private let socket: Socket
+    let socket: Socket
     /// Who gets the connections; let go when this has closed, since it is the acceptor's owner too.
     private var client: (any AcceptorClient)?
     private var backOff = AcceptBackOff()
@@ -49,7 +49,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
     }
 
     /// Takes connections from now on.
-    func resume() throws {
+    func resume() throws(IOError) {
         guard !isAccepting, retry == nil, phase == .open else { return }
         do {
             try startReading()
@@ -59,13 +59,23 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         }
     }
 
+    /// The same where nobody is there to throw to: when it fails this closes, and the client hears why.
+    func resumeOrClose() {
+        do {
+            try resume()
+        } catch {
+            close()
+            client?.acceptFailed(error, isFinal: true)
+        }
+    }
+
     override func becameReady() {
         var peer = Socket.emptyStorage
         for _ in 0..<Self.acceptsPerTick {
             guard isAccepting, phase == .open else { return }
             switch socket.accept(from: &peer) {
             case .success(let descriptor):
-                backOff.accepted()
+                if backOff.accepted() { recovered() }
                 client?.accepted(Socket(descriptor: descriptor), from: SocketAddress(peer))
             case .failure(let error):
                 if !goesOn(after: UVError(status: -error.number)) { return }
@@ -80,11 +90,9 @@ final class Acceptor: UVPoll, @unchecked Sendable {
             return true
         case .wait:
             return false
-        case .pause(let milliseconds, let isNews):
+        case .pause(let isNews):
             pause()
-            let retry = Retry(acceptor: self)
-            self.retry = retry
-            loop.schedule(retry, at: UVLoop.hrtimeNanoseconds + milliseconds * 1_000_000)
+            awaitTurn()
             if isNews {
                 client?.acceptFailed(
                     IOError(nil, "accept on", on: "\(address)", error), isFinal: false)
@@ -97,14 +105,40 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         }
     }
 
-    fileprivate func retryNow() {
-        retry = nil
-        if client?.mayAccept ?? false { try? resume() }
+    // MARK: Shortages
+
+    private func awaitTurn() {
+        let retry = Retry(acceptor: self)
+        self.retry = retry
+        let loop = loop
+        let delay = loop.retryTurns.wait(ObjectIdentifier(self)) {
+            loop.postUnlessEnded { self.tryAgain() }
+        }
+        loop.schedule(retry, at: UVLoop.hrtimeNanoseconds + delay)
+    }
+
+    /// This one's turn has come, or another was lucky before that.
+    fileprivate func tryAgain() {
+        guard stopAwaitingTurn() else { return }
+        if client?.mayAccept ?? false { resumeOrClose() }
+    }
+
+    /// Whether it did wait.
+    private func stopAwaitingTurn() -> Bool {
+        guard let retry else { return false }
+        self.retry = nil
+        loop.cancel(retry)
+        loop.retryTurns.leave(ObjectIdentifier(self))
+        return true
+    }
+
+    private func recovered() {
+        loop.retryTurns.passOn()
+        client?.acceptRecovered()
     }
 
     override func didClose() {
-        if let retry { loop.cancel(retry) }
-        retry = nil
+        _ = stopAwaitingTurn()
         socket.close()
         loop.stopObserver?(.listenerClosed)
         let client = client
@@ -112,7 +146,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         client?.acceptorClosed()
     }
 
-    /// The end of a pause.
+    /// The turn to try again.
     private final class Retry: LoopTimer {
         private unowned let acceptor: Acceptor
 
@@ -121,7 +155,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         }
 
         override func fired() {
-            acceptor.retryNow()
+            acceptor.tryAgain()
         }
     }
 }
@@ -134,6 +168,8 @@ protocol AcceptorClient: AnyObject {
     func accepted(_ socket: Socket, from peer: SocketAddress?)
     /// Accepting failed; `isFinal` if the acceptor has closed for that.
     func acceptFailed(_ error: IOError, isFinal: Bool)
+    /// Accepting, which had failed, goes on.
+    func acceptRecovered()
     /// The listening socket is closed: its address is free again.
     func acceptorClosed()
 }

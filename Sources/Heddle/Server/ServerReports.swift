@@ -8,6 +8,8 @@ final class ServerReports: @unchecked Sendable {
     private let accepted = Atomic<Int>(0)
     private let open = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
+    /// Whether a shortage that hinders accepting is under way, on whichever loop.
+    private let isInTrouble = Atomic<Bool>(false)
     private let bytesSent = Atomic<UInt64>(0)
 
     var onError: TCPServer.ErrorHook? {
@@ -28,6 +30,16 @@ final class ServerReports: @unchecked Sendable {
     func report(_ error: any Error, on peer: SocketAddress?) {
         failed.wrappingAdd(1, ordering: .relaxed)
         onError?(error, peer)
+    }
+
+    /// Accepting fails on one of the loops; whether that is news for the server.
+    func troubleBegan() -> Bool {
+        !isInTrouble.exchange(true, ordering: .acquiringAndReleasing)
+    }
+
+    /// It works again where it had failed.
+    func troubleEnded() {
+        isInTrouble.store(false, ordering: .releasing)
     }
 
     var statistics: TCPServer.Statistics {

@@ -57,14 +57,11 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     // MARK: Serving
 
     /// Serves connections until the share has drained. Cancelling the task cancels the connections.
-    func serve(_ service: Service, onError: TCPServer.ErrorHook?) async throws {
-        guard self.service == nil else {
-            throw IOError(.busy, "serve on", on: "\(address)", reason: "it is served already")
-        }
+    func serve(_ service: Service) async throws {
+        precondition(self.service == nil, "a share is served twice")
         guard !core.isRefusingWork, !isDraining else { return }
         self.service = service
-        reports.onError = onError
-        try acceptor?.resume()
+        acceptor?.resumeOrClose()
         let early = early
         self.early = []
         for arrival in early { adopt(arrival.socket, from: arrival.peer) }
@@ -146,7 +143,7 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     }
 
     private func resumeIfRoom() {
-        if mayAccept { try? acceptor?.resume() }
+        if mayAccept { acceptor?.resumeOrClose() }
     }
 
     private func begin(_ stream: TCPStream, _ service: Service) {
@@ -227,10 +224,17 @@ extension ServerShare: AcceptorClient {
     }
 
     func acceptFailed(_ error: IOError, isFinal: Bool) {
-        reports.report(error, on: nil)
-        guard isFinal else { return }
-        failure = error
-        beginDrain()
+        if isFinal {
+            reports.report(error, on: nil)
+            failure = error
+            beginDrain()
+        } else if reports.troubleBegan() {
+            reports.report(error, on: nil)
+        }
+    }
+
+    func acceptRecovered() {
+        reports.troubleEnded()
     }
 
     func acceptorClosed() {

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A TCP server over the loops of a runtime: it listens, and serves the connections it accepts, each on
 /// one loop, in a scope that owns them.
 ///
@@ -31,6 +33,12 @@ public final class TCPServer: Sendable {
     public let localAddress: SocketAddress
     private let shares: [ServerShare]
     private let reports: ServerReports
+    /// A server is served once, on all its loops, whoever asks at the same time.
+    private let serving = Atomic<Serving>(.notYet)
+
+    private enum Serving: UInt8, AtomicRepresentable {
+        case notYet, underWay, over
+    }
 
     /// What the server has done so far.
     public var statistics: Statistics { reports.statistics }
@@ -79,7 +87,7 @@ public final class TCPServer: Sendable {
     ///   - onError: told what handlers throw, what connections lose, and when accepting is in trouble.
     ///   - handler: serves one connection, on its loop.
     /// - Throws: ``IOError`` if listening broke, after all connections have ended;
-    ///   ``IOError/Code/busy`` if the server is served already. Not when it is cancelled: then it cancels
+    ///   ``IOError/Code/busy`` if the server is served already, ``IOError/Code/closed`` if it was. Not when it is cancelled: then it cancels
     ///   its connections and returns when they have ended.
     public func serve(
         onError: ErrorHook? = nil, _ handler: @escaping Handler
@@ -99,16 +107,30 @@ public final class TCPServer: Sendable {
     }
 
     private func serve(_ service: ServerShare.Service, onError: ErrorHook?) async throws {
+        try beginServing()
+        reports.onError = onError
+        defer {
+            // What it holds may hold the server.
+            reports.onError = nil
+            serving.store(.over, ordering: .releasing)
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for share in shares {
-                group.addTask(executorPreference: share.core) {
-                    try await share.serve(service, onError: onError)
-                }
+                group.addTask(executorPreference: share.core) { try await share.serve(service) }
             }
             try await group.waitForAll()
         }
-        // What it holds may hold the server.
-        reports.onError = nil
+    }
+
+    private func beginServing() throws {
+        let (isFirst, state) = serving.compareExchange(
+            expected: .notYet, desired: .underWay, ordering: .acquiringAndReleasing)
+        if isFirst { return }
+        throw state == .over
+            ? IOError(
+                .closed, "serve on", on: "\(localAddress)",
+                reason: "it was served before, and has stopped")
+            : IOError(.busy, "serve on", on: "\(localAddress)", reason: "it is served already")
     }
 
     /// Stops listening, lets the connections end until `grace` has passed, and cancels the others.

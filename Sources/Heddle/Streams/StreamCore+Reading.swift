@@ -6,7 +6,10 @@ extension StreamCore {
         guard unsafe reader == nil else { throw busyError() }
         while true {
             if isScopeCancelled { try throwIfScopeCancelled() }
-            if !unread.isEmpty, machine.life == .open { return take(upTo: limit) }
+            if machine.life == .open {
+                if !unread.isEmpty { return take(upTo: limit) }
+                if readCredit > 0, let bytes = receive(upTo: limit) { return bytes }
+            }
             if machine.readSide != .open || machine.life != .open { return try endOfInput() }
             if hasScope {
                 // Nothing tells the stream when the scope's task cancels itself: see `ServerShare.run`.

@@ -21,6 +21,13 @@
     @safe @exclusivity(unchecked) final var isScopeCancelled = false
     /// Whether the handler is having its turn, in which its small writes are gathered.
     @safe @exclusivity(unchecked) final var isGathering = false
+    /// Whether the last read brought so much that the next ones are left to the stream's turn.
+    @safe @exclusivity(unchecked) final var isBulk = false
+    /// Whether the next read goes to the stage for the handler. Set as each turn ends; what changes before the
+    /// next read is seen in that read's turn.
+    @safe @exclusivity(unchecked) final var stagesNextRead = false
+    /// How many more reads the stream's turn may make, since the socket became readable.
+    @safe @exclusivity(unchecked) final var readCredit: UInt8 = 0
     /// Whether the handler has been told everything.
     final var isHandlingOver = false
     /// The place in the owner's list.
@@ -78,10 +85,17 @@
     // MARK: Callbacks of libuv: they record what happened and make somebody ready
 
     final override func lendBuffer() -> UnsafeMutableRawBufferPointer {
-        unsafe pool.lend()
+        unsafe stagesNextRead ? loop.stage.lend() : memoryForRead()
+    }
+
+    final override func didBecomeReadable() {
+        readCredit = Self.readsPerTurn
+        becameReadable()
     }
 
     final override func didRead(count: Int) {
+        if count >= Self.bulkBytes { isBulk = true }
+        if stagesNextRead { return stageForHandler(count) }
         if hasHandler {
             unread.append(pool.take(count))
             queues.giveTurn(to: self)
@@ -95,11 +109,7 @@
     }
 
     final override func didEndReading(status: Int32) {
-        if status == UVStatus.endOfFile {
-            machine.inputEnded()
-        } else if phase == .open {
-            broke(IOError(nil, "read from", on: subject, UVError(status: status)))
-        }
+        endReading(status: status)
         becameReadable()
     }
 

@@ -9,9 +9,13 @@ final class StreamHandling {
     /// What the handler threw; its connection is then closed.
     private(set) var thrown: (any Error)?
     /// Whether bytes are kept back: for either of the two reasons above.
-    @safe @exclusivity(unchecked) private var isHeld = false
+    @safe @exclusivity(unchecked) private(set) var isHeld = false
     /// Whether something other than bytes is to be told: the start, room, the end.
     @safe @exclusivity(unchecked) private var hasNews = true
+
+    /// Where bytes wait on the loop's stage for this turn, and how many.
+    @safe @exclusivity(unchecked) private var stagedStart = 0
+    @safe @exclusivity(unchecked) private(set) var stagedCount = 0
 
     // The stream holds this object, and this the stream, until the last turn breaks the circle.
     private let stream: SynchronousStream
@@ -37,16 +41,60 @@ final class StreamHandling {
         }
         core.sendGathered()
         core.isGathering = false
+        core.stagesNextRead = !isHeld && !core.isBulk
         if core.machine.readSide != .open || core.machine.life != .open {
             deliverEnd(on: stream, of: core)
         }
     }
+
+    // MARK: Bytes on the stage
+
+    @inline(__always)
+    var hasStaged: Bool { stagedCount > 0 }
+
+    @inline(__always)
+    func stage(_ count: Int, on stage: Stage) {
+        stagedStart = stage.keep(count)
+        stagedCount = count
+    }
+
+    /// Shows the handler what waits on the stage, or keeps it for later if it may not be shown now.
+    @inline(__always)
+    private func deliverStaged(on stream: SynchronousStream, of core: StreamCore) throws {
+        let stage = core.loop.stage
+        let piece = unsafe stage.piece(at: stagedStart, count: stagedCount)
+        defer {
+            stagedCount = 0
+            stage.drop()
+        }
+        guard core.machine.life == .open else { return }
+        // Dropped only when this returns.
+        let bytes = unsafe RawSpan(_unsafeBytes: piece)
+        if isHeld {
+            core.unread.append(Bytes(copying: bytes))
+        } else {
+            try handler.received(bytes, on: stream)
+            if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
+        }
+    }
+
+    // MARK: Delivering
 
     @inline(__always)
     private func deliverBytes(on stream: SynchronousStream, of core: StreamCore) throws {
         while !core.unread.isEmpty, !isHeld, core.machine.life == .open {
             let bytes = core.takeFirst()
             try handler.received(bytes.bytes, on: stream)
+            if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
+        }
+        if hasStaged { try deliverStaged(on: stream, of: core) }
+        while core.readCredit > 0, !isHeld, core.machine.life == .open {
+            let memory = unsafe core.loop.stage.turn
+            let count = unsafe core.receive(within: memory)
+            guard count > 0 else { return }
+            // Valid until the next read, which comes after the call.
+            let bytes = unsafe RawSpan(_unsafeStart: memory.baseAddress!, byteCount: count)
+            try handler.received(bytes, on: stream)
             if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
     }

@@ -40,6 +40,7 @@ struct StreamMachine {
     private(set) var isPaused = false
 
     var canWrite: Bool { life == .open && writeSide == .open }
+    var mayReceive: Bool { life == .open && readSide == .open }
 
     // MARK: Reading
 

@@ -26,23 +26,14 @@ enum LinuxCalls {
         _ = unsafe heddle_name_thread(shown)
     }
 
-    /// Room for 1,024 CPUs, as many as glibc's own `cpu_set_t`.
-    private static let maskBytes = 128
-
     /// The CPUs the calling thread may run on (sched_getaffinity(2)).
     static func affinity() -> [Int] {
-        var mask = [UInt8](repeating: 0, count: maskBytes)
-        guard unsafe heddle_get_affinity(maskBytes, &mask) >= 0 else { return [0] }
-        return (0..<maskBytes * 8).filter { mask[$0 / 8] & (1 << ($0 % 8)) != 0 }
+        AffinityMask.ofThread?.cpus ?? [0]
     }
 
     /// Keeps the calling thread on one CPU.
     static func pinThread(to cpu: Int) throws(UVError) {
-        var mask = [UInt8](repeating: 0, count: maskBytes)
-        if cpu >= 0, cpu < maskBytes * 8 { mask[cpu / 8] = 1 << (cpu % 8) }
-        guard unsafe heddle_set_affinity(maskBytes, &mask) == 0 else {
-            throw UVError(status: -errno)
-        }
+        try AffinityMask(cpu: cpu).apply()
     }
 
     /// A descriptor of a process, which becomes readable when that ends (pidfd_open(2)).

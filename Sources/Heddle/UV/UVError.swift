@@ -44,5 +44,6 @@ struct UVError: Error, Equatable {
 enum UVStatus {
     static let endOfFile = Int32(UV_EOF.rawValue)
     static let again = Int32(UV_EAGAIN.rawValue)
+    static let noBuffers = Int32(UV_ENOBUFS.rawValue)
     static let busy = Int32(UV_EBUSY.rawValue)
 }

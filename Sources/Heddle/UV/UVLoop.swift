@@ -5,7 +5,10 @@ internal import Glibc
 ///
 /// Everything here belongs to that thread.
 @safe final class UVLoop {
+    /// Whether the loop has ended: nothing is to be asked of it any more, even if closing it failed.
     private(set) var isClosed = false
+    /// Whether libuv may still use its memory.
+    private var isInUse = true
     private var liveHandles = [Int](repeating: 0, count: UVHandleKind.allCases.count)
 
     /// libuv's memory, freed when this object goes, which is after every handle has.
@@ -19,6 +22,7 @@ internal import Glibc
         let status = unsafe uv_loop_init(raw)
         guard status >= 0 else {
             isClosed = true
+            isInUse = false
             // libuv 1.44 gives back all but its epoll descriptor when a later step fails.
             if unsafe raw.pointee.backend_fd != -1 {
                 unsafe _ = Glibc.close(raw.pointee.backend_fd)
@@ -30,7 +34,8 @@ internal import Glibc
     deinit {
         // A loop that is let go without being closed would leak descriptors silently.
         assert(isClosed, "a loop was dropped without being closed")
-        unsafe raw.deallocate()
+        // What is left in a loop that could not be closed refers to its memory: better lost than reused.
+        if !isInUse { unsafe raw.deallocate() }
     }
 
     /// Runs until no handle keeps the loop alive or `stopRunning` was called.
@@ -69,6 +74,12 @@ internal import Glibc
     func close() throws(UVError) {
         try unsafe UVError.check(uv_loop_close(raw))
         isClosed = true
+        isInUse = false
+    }
+
+    /// Ends a loop that cannot be closed: nobody runs it any more, and what is left in it stays.
+    func abandon() {
+        isClosed = true
     }
 
     /// Every handle that is not closed yet.
@@ -101,9 +112,6 @@ internal import Glibc
 
     /// Set by the loop's tick while that is open.
     var tick: UVTick?
-
-    /// Name look-ups under way. They keep the loop from closing, and a begun one cannot be broken off.
-    var pendingLookups = 0
 
     /// Called after every libuv callback that runs outside the poll: what it made ready has its turn
     /// before the next poll.

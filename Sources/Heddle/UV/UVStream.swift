@@ -26,13 +26,17 @@ class UVStream: UVHandle {
     /// The stream is closed and its memory gone.
     func streamDidClose() {}
 
-    /// Memory for the next read; asked right before it.
+    /// Memory for the next read; asked right before it. Of none, nothing is read, and `didBecomeReadable`
+    /// follows.
     func lendBuffer() -> UnsafeMutableRawBufferPointer {
         unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
     }
 
     /// `count` bytes lie in the memory lent last.
     func didRead(count: Int) {}
+
+    /// Something can be read that no memory was lent for.
+    func didBecomeReadable() {}
 
     /// Nothing more can be read: `endOfFile`, or an error.
     func didEndReading(status: Int32) {}
@@ -63,9 +67,13 @@ class UVStream: UVHandle {
                 let owner = unsafe Unmanaged<UVStream>.fromOpaque(
                     handle.unsafelyUnwrapped.pointee.data)
                 unsafe owner._withUnsafeGuaranteedRef {
-                    count > 0
-                        ? $0.didRead(count: count)
-                        : $0.didEndReading(status: Int32(truncatingIfNeeded: count))
+                    if count > 0 {
+                        $0.didRead(count: count)
+                    } else if count == Int(UVStatus.noBuffers) {
+                        $0.didBecomeReadable()
+                    } else {
+                        $0.didEndReading(status: Int32(truncatingIfNeeded: count))
+                    }
                 }
             })
         try UVError.check(status)
@@ -74,6 +82,14 @@ class UVStream: UVHandle {
     final func stopReading() {
         // `raw` refuses a closed handle.
         _ = unsafe uv_read_stop(raw(as: uv_stream_t.self))
+    }
+
+    /// Reads what has come into `memory`, without waiting; the number of bytes, 0 at the end of the input,
+    /// or a negative status.
+    @inline(__always)
+    final func receive(into memory: UnsafeMutableRawBufferPointer) -> Int {
+        let count = unsafe Glibc.read(descriptor, memory.baseAddress, memory.count)
+        return count >= 0 ? count : Self.statusOfFailedCall()
     }
 
     // MARK: Writing
@@ -89,7 +105,7 @@ class UVStream: UVHandle {
     final func tryWrite(_ bytes: UnsafeRawBufferPointer) -> Int {
         let sent = unsafe Glibc.send(
             descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
-        return sent >= 0 ? sent : Self.statusOfFailedWrite()
+        return sent >= 0 ? sent : Self.statusOfFailedCall()
     }
 
     /// The same for the first slices of a queue.
@@ -102,12 +118,12 @@ class UVStream: UVHandle {
             unsafe message.msg_iov = vectors
             unsafe message.msg_iovlen = buffers.count
             let sent = unsafe Glibc.sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
-            return sent >= 0 ? sent : Self.statusOfFailedWrite()
+            return sent >= 0 ? sent : Self.statusOfFailedCall()
         }
     }
 
-    /// A write that a signal broke off is as one the kernel has no room for: it is tried again.
-    private static func statusOfFailedWrite() -> Int {
+    /// A call that a signal broke off is as one that would have to wait: it is tried again.
+    private static func statusOfFailedCall() -> Int {
         errno == EINTR ? Int(UVStatus.again) : Int(-errno)
     }
 

@@ -17,7 +17,8 @@ extension HeddleTests {
             defer { pool.destroy() }
             var kept: [Bytes] = []
             for _ in 0..<100 {
-                #expect(pool.lend().count == BufferPool.readBytes)
+                let room = BufferPool.readBytes...BufferPool.largestReadBytes
+                #expect(room.contains(pool.lend().count))
                 kept.append(Self.read(1, 40_000, from: pool))
             }
             #expect(kept.allSatisfy { $0.count == 40_000 && $0[39_999] == 1 })

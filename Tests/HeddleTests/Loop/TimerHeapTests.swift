@@ -99,9 +99,9 @@ extension HeddleTests {
             }
         }
 
-        /// N15 for the heap alone: a million with `HEDDLE_TEST_SCALE=full`.
+        /// N15 for the heap alone: a million each with `HEDDLE_TEST_SCALE=full`.
         @Test func `many timers set and cancelled leave nothing and come in order`() {
-            let count = TestScale.times(60_000, full: 1_000_000)
+            let count = TestScale.times(60_000, full: 2_000_000)
             var random = Seed.some(1)[0].generator
             var heap = TimerHeap()
             let timers = (0..<count).map { NumberedTimer($0) }

@@ -37,6 +37,35 @@ extension HeddleTests {
             }
         }
 
+        @Test func `a connection tells its loop from anywhere, until that has ended`() async throws
+        {
+            let runtime = try Runtime.start(.init(threads: 2))
+            let loop = runtime.loops[1]
+            let listener = try RawSocket.listening()
+            let near = try await TCPConnection.connect(to: listener.address, on: loop)
+            listener.close()
+            #expect(near.loop === loop)
+            for other in runtime.loops {
+                try await other.task { #expect(near.loop === loop) }.value
+            }
+            // Asked all the while as the loop ends.
+            let asking = Signal(after: 4)
+            let asked = (0..<4).map { _ in
+                Task {
+                    asking.fire()
+                    while let found = near.loop {
+                        #expect(found === loop)
+                        await Task.yield()
+                    }
+                }
+            }
+            try await asking.wait()
+            try await waiting { try await runtime.stop(within: .zero) }
+            for task in asked { try await waiting { await task.value } }
+            #expect(near.loop == nil)
+            #expect(try await loop.task { near.loop == nil }.value)
+        }
+
         @Test(arguments: [StreamKind.tcpIPv4, .tcpIPv6])
         func `a closed port refuses, by its address`(kind: StreamKind) async throws {
             guard StreamKind.all.contains(kind) else { return }
@@ -73,14 +102,21 @@ extension HeddleTests {
                 defer { hole.close() }
                 let timeout = Duration.seconds(seconds)
                 let clock = ContinuousClock()
-                let start = clock.now
-                let error = await #expect(throws: IOError.self) {
-                    try await TCPConnection.connect(to: hole.address, on: loop, timeout: timeout)
+                var took = Duration.zero
+                // A machine that is busy with others wakes everybody late now and then, not always.
+                for _ in 0..<5 {
+                    let start = clock.now
+                    let error = await #expect(throws: IOError.self) {
+                        try await TCPConnection.connect(
+                            to: hole.address, on: loop, timeout: timeout)
+                    }
+                    took = start.duration(to: clock.now)
+                    #expect(error?.code == .timedOut)
+                    #expect(error?.subject == hole.address.description)
+                    #expect(took >= timeout, "\(took)")
+                    if took <= timeout * 1.1 { break }
                 }
-                let took = start.duration(to: clock.now)
-                #expect(error?.code == .timedOut)
-                #expect(error?.subject == hole.address.description)
-                #expect(took >= timeout && took <= timeout * 1.1 + .milliseconds(50), "\(took)")
+                #expect(took <= timeout * 1.1, "\(took)")
                 try await expectNoConnections(on: loop)
             }
         }
@@ -106,13 +142,15 @@ extension HeddleTests {
         func `attempts cancelled at random moments end once and leave nothing`(
             seed: Seed
         ) async throws {
-            try await withTestRuntime(threads: 1) { runtime in
+            try await withTestRuntime(threads: 1, limit: .seconds(300)) { runtime in
                 var random = seed.generator
                 let loop = runtime.loops[0]
                 let listener = try RawSocket.listening(backlog: 4_096)
                 defer { listener.close() }
+                let rounds = TestScale.times(500, full: 50_000)
                 let made = Counter()
-                for _ in 0..<TestScale.times(500, full: 20_000) {
+                let cancelled = Counter()
+                for round in 0..<rounds {
                     let attempt = Task {
                         let near = try await TCPConnection.connect(to: listener.address, on: loop)
                         made.add()
@@ -122,8 +160,16 @@ extension HeddleTests {
                     attempt.cancel()
                     if case .failure(let error) = await attempt.result {
                         #expect(error is CancellationError, "\(error)")
+                        cancelled.add()
+                    }
+                    // What the kernel has accepted meanwhile must not fill up its queue.
+                    if round % 1_000 == 999 {
+                        while listener.waitReadable(milliseconds: 0) {
+                            try listener.accept().close()
+                        }
                     }
                 }
+                #expect(made.value + cancelled.value == rounds)
                 try await expectNoConnections(on: loop)
             }
         }
@@ -163,6 +209,26 @@ extension HeddleTests {
                 let peer = try listener.accept()
                 peer.close()
                 #expect(try await near.read() == nil)
+            }
+        }
+
+        @Test func `look-ups at the same time each get their answer`() async throws {
+            // libuv: getaddrinfo_concurrent.
+            try await withTestLoop { loop in
+                let listener = try RawSocket.listening()
+                defer { listener.close() }
+                let endpoint = try Endpoint(host: "localhost", port: Int(listener.address.port))
+                try await withThrowingTaskGroup(of: SocketAddress?.self) { group in
+                    for _ in 0..<40 {
+                        group.addTask {
+                            let near = try await TCPConnection.connect(to: endpoint, on: loop)
+                            defer { near.reset() }
+                            return near.remoteAddress
+                        }
+                    }
+                    for try await address in group { #expect(address == listener.address) }
+                }
+                try await expectNoConnections(on: loop)
             }
         }
 

@@ -19,10 +19,12 @@ struct RawSocket: Sendable {
     // MARK: Making
 
     static func listening(
-        on address: SocketAddress = .loopback(port: 0), backlog: Int32 = 128
+        on address: SocketAddress = .loopback(port: 0), backlog: Int32 = 128,
+        receiveBufferBytes: Int? = nil
     ) throws -> RawSocket {
         let socket = try RawSocket(streamOf: address)
         do {
+            if let receiveBufferBytes { socket.set(SO_RCVBUF, to: receiveBufferBytes) }
             let status = address.withSockaddr { bind(socket.descriptor, $0, $1) }
             try check(status, "bind")
             try check(listen(socket.descriptor, backlog), "listen")

@@ -12,6 +12,7 @@ extension HeddleTests {
             let drains = Signal()
             var isIdle = false
             var endsWhenCancelled = true
+            var onCancel: () -> Void = {}
 
             init(on core: LoopCore) { self.core = core }
 
@@ -22,6 +23,7 @@ extension HeddleTests {
 
             func cancelRemaining() {
                 calls.add("cancel")
+                onCancel()
                 if endsWhenCancelled { end() }
             }
 
@@ -101,6 +103,22 @@ extension HeddleTests {
             #expect(passed >= .milliseconds(500))
             #expect(passed < .seconds(5))
             #expect(server.calls.all.last == "ended")
+        }
+
+        @Test func `a second stop leaves what was cancelled its time to end`() async throws {
+            let worker = Worker(name: "patient")
+            try worker.start()
+            let server = await Self.serve(on: try worker.loop)
+            let cancelled = Signal()
+            try await worker.loop.run { _ in
+                server.endsWhenCancelled = false
+                server.onCancel = { cancelled.fire() }
+            }
+            let start = try worker.loop.clock.now
+            worker.requestStop(within: .milliseconds(1))
+            try await waiting { try await cancelled.wait() }
+            try await waiting { try await worker.stop(within: .zero) }
+            #expect(start.duration(to: try worker.loop.clock.now) >= .milliseconds(500))
         }
 
         @Test func `a second stop may shorten the drain but not lengthen it`() async throws {

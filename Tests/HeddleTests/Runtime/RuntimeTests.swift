@@ -174,25 +174,20 @@ extension HeddleTests {
             check.expectUnchanged()
         }
 
-        @Test func `a hosted runtime runs its body on the calling thread`() async throws {
-            let check = try await ResourceCheck()
-            try await onThreads(1) { _ in
-                let thread = ResourceCheck.currentThread
-                #expect(throws: Never.self) {
-                    let value = try Runtime.runBlocking(.init(threads: 2)) { runtime in
-                        #expect(ResourceCheck.currentThread == thread)
-                        #expect(EventLoop.current === runtime.loops[0])
-                        try await runtime.loops[0].clock.sleep(for: .milliseconds(1))
-                        #expect(ResourceCheck.currentThread == thread)
-                        return await runtime.loops[1].run { _ in 42 }
+        @Test func `a body that stops its runtime itself gives its result`() async throws {
+            for grace in [nil, Duration.zero] {
+                let check = try await ResourceCheck()
+                let value = try await waiting {
+                    try await Runtime.run(.init(threads: 2)) { runtime in
+                        try await runtime.stop(within: grace)
+                        runtime.requestStop(within: .zero)
+                        for loop in runtime.loops { #expect(loop.core.uv.isClosed) }
+                        return 42
                     }
-                    #expect(value == 42)
                 }
-                #expect(throws: WaitedTooLong.self) {
-                    try Runtime.runBlocking(.init(threads: 1)) { _ in throw WaitedTooLong() }
-                }
+                #expect(value == 42)
+                check.expectUnchanged()
             }
-            check.expectUnchanged()
         }
 
         @Test func `without descriptors a runtime does not start and leaves nothing`() async {

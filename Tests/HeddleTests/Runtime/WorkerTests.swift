@@ -120,6 +120,51 @@ extension HeddleTests {
             own.removeAll()
         }
 
+        @Test func `a body may stop its own worker and wait, and goes on after the end`()
+            async throws
+        {
+            let own = Recorder<Worker>()
+            let ended = Signal()
+            let worker = Worker(name: "own-wait") { loop in
+                try await own.all[0].stop(within: .seconds(1000))
+                #expect(loop.core.uv.isClosed)
+                ended.fire()
+            }
+            own.add(worker)
+            try worker.start()
+            try await waiting { try await worker.wait() }
+            try await waiting { try await ended.wait() }
+            own.removeAll()
+        }
+
+        /// Worker, body, worker: a cycle that ends with the body's work, or when that will never begin.
+        @Test(arguments: ["run", "failed", "stopped", "unstartable"])
+        func `a body that refers to its own worker is let go`(end: String) async throws {
+            weak var found: Worker?
+            do {
+                let own = Recorder<Worker>()
+                let worker = Worker(name: "own", cpu: end == "unstartable" ? 9999 : nil) { _ in
+                    own.all[0].requestStop()
+                    if end == "failed" { throw WaitedTooLong() }
+                }
+                own.add(worker)
+                found = worker
+                switch end {
+                case "stopped": break
+                case "unstartable": #expect(throws: IOError.self) { try worker.start() }
+                default: try worker.start()
+                }
+                do { try await waiting { try await worker.stop() } } catch {
+                    #expect(end == "failed" || end == "unstartable")
+                }
+            }
+            // The task that waited may hold the worker a moment longer.
+            let limit = ContinuousClock.now + .seconds(10)
+            while found != nil, ContinuousClock.now < limit { await Task.yield() }
+            let isGone = found == nil
+            #expect(isGone)
+        }
+
         @Test func `the blocking forms refuse the worker's own thread`() async throws {
             let worker = Worker(name: "own-thread")
             try worker.start()

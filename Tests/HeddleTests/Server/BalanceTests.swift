@@ -59,56 +59,58 @@ extension HeddleTests {
 
         @Test func `what a loop was given counts before the loop serves it`() async throws {
             try await withTestRuntime(threads: 2) { runtime in
-                let placement = Placement(.leastConnections)
-                var options = ListenOptions()
-                options.balance = .leastConnections
-                let listening = try ListeningSockets(.loopback(port: 0), count: 1, options: options)
-                let reports = ServerReports()
-                let shares = runtime.loops.map {
-                    ServerShare(
-                        core: $0.core, address: listening.address, options: options,
-                        placement: placement, reports: reports)
-                }
-                placement.setShares(shares)
+                let (address, shares) = try await Self.shares(on: runtime.loops)
                 let places = Recorder<String>()
                 let all = Signal(after: 20)
-                let handler: TCPServer.Handler = { connection in
-                    places.add(connection.stream.loop.name)
-                    all.fire()
-                    _ = try await connection.read()
+                let serve: @Sendable (ServerShare) async throws -> Void = { share in
+                    try await share.serve(
+                        .tasks { connection in
+                            places.add(connection.stream.loop.name)
+                            all.fire()
+                            _ = try await connection.read()
+                        })
                 }
-                try await shares[0].core.hop {
-                    shares[0].join()
-                    try shares[0].listen(on: listening.sockets[0])
-                }
-                try await shares[1].core.hop { shares[1].join() }
-                let first = runtime.loops[0].task {
-                    try await shares[0].serve(.tasks(handler), onError: nil)
-                }
+                let first = runtime.loops[0].task { try await serve(shares[0]) }
                 var peers: [RawSocket] = []
                 // The second share is not served yet: it sets aside what it is given.
                 for count in 1...20 {
-                    peers.append(try .connected(to: listening.address))
-                    try await waiting(for: .seconds(10), "connection \(count)") {
-                        while shares[0].core.openConnections + shares[1].core.openConnections
-                            < count
-                        {
+                    peers.append(try .connected(to: address))
+                    try await waiting("connection \(count)") {
+                        while shares.reduce(0, { $0 + $1.core.openConnections }) < count {
                             try await runtime.loops[1].clock.sleep(for: .milliseconds(1))
                         }
                         await runtime.loops[1].run { _ in }
                     }
                 }
-                let second = runtime.loops[1].task {
-                    try await shares[1].serve(.tasks(handler), onError: nil)
-                }
+                let second = runtime.loops[1].task { try await serve(shares[1]) }
                 try await waiting { try await all.wait() }
                 let counts = Dictionary(grouping: places.all, by: \.self).mapValues(\.count)
-                #expect(Set(counts.values) == [10], "\(counts)")
+                #expect(counts.count == 2 && Set(counts.values) == [10], "\(counts)")
                 for peer in peers { peer.close() }
                 for share in shares { try await share.core.hop { await share.drain(until: .max) } }
                 try await first.value
                 try await second.value
             }
+        }
+
+        /// The shares of a server, the first of which listens, and its address.
+        private static func shares(
+            on loops: [EventLoop]
+        ) async throws -> (SocketAddress, [ServerShare]) {
+            var options = ListenOptions()
+            options.balance = .leastConnections
+            let placement = Placement(options.balance)
+            let listening = try ListeningSockets(.loopback(port: 0), count: 1, options: options)
+            let reports = ServerReports()
+            let shares = loops.map {
+                ServerShare(
+                    core: $0.core, address: listening.address, options: options,
+                    placement: placement, reports: reports)
+            }
+            placement.setShares(shares)
+            for share in shares { try await share.core.hop { share.join() } }
+            try await shares[0].core.hop { try shares[0].listen(on: listening.sockets[0]) }
+            return (listening.address, shares)
         }
 
         /// How many of `connections` each loop got that got any.

@@ -232,7 +232,7 @@ extension HeddleTests {
         }
 
         @Test func `connecting, echoing and closing has no slope in descriptors`() async throws {
-            try await withTestRuntime(threads: 1) { runtime in
+            try await withTestRuntime(threads: 1, limit: .seconds(600)) { runtime in
                 try await servingObjects(on: runtime, objects: { OneEcho() }) { server in
                     var most = 0
                     let base = ResourceCheck.openDescriptors().count

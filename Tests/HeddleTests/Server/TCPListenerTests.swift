@@ -41,16 +41,19 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a cancelled accept loses no connection`() async throws {
-            // FAULTS.md N10, for accept.
+        /// FAULTS.md N10, for accept: five hundred, a hundred thousand with `HEDDLE_TEST_SCALE=full`.
+        @Test(arguments: Seed.some(1))
+        func `an accept cancelled at a random moment loses no connection`(seed: Seed) async throws {
             // Not on the loop: the raw sockets block.
-            try await withTestRuntime(threads: 1) { runtime in
+            try await withTestRuntime(threads: 1, limit: .seconds(300)) { runtime in
                 let loop = runtime.loops[0]
                 let listener = try await listener(on: loop)
-                for round in 0..<500 {
+                var random = seed.generator
+                for _ in 0..<TestScale.times(500, full: 100_000) {
                     let taking = Task { try await listener.accept() }
-                    if round % 3 == 0 { await Task.yield() }
+                    for _ in 0..<Int.random(in: 0...3, using: &random) { await Task.yield() }
                     async let peer = RawSocket.connected(to: listener.localAddress)
+                    for _ in 0..<Int.random(in: 0...8, using: &random) { await Task.yield() }
                     taking.cancel()
                     let taken: TCPConnection
                     do {
@@ -61,9 +64,10 @@ extension HeddleTests {
                     try await taken.write("x")
                     let socket = try await peer
                     #expect(try socket.read(exactly: 1) == Array("x".utf8))
-                    try await taken.close()
-                    socket.close()
+                    socket.reset()
+                    taken.reset()
                 }
+                try await expectNoConnections(on: loop)
                 await listener.close()
             }
         }

@@ -176,7 +176,7 @@ extension HeddleTests {
                     try await near.turnOfLoop()
                     most = max(most, try await near.inside { $0.unread.byteCount })
                 }
-                #expect(most <= 100_000 + BufferPool.readBytes)
+                #expect(most <= 100_000 + BufferPool.largestReadBytes)
                 near.reset()
                 try await closer.value
             }

@@ -32,6 +32,22 @@ extension HeddleTests {
             }
         }
 
+        @Test(arguments: DropPlace.allCases)
+        func `the last reference dropped inside a callback closes the connection`(
+            place: DropPlace
+        ) async throws {
+            try await withTestRuntime(threads: 2) { runtime in
+                let loop = runtime.loops[0]
+                let box = ConnectionBox()
+                let peer = try await Self.boxingPeer(on: loop, saying: "bye", box)
+                defer { peer.close() }
+                try await place.run(on: runtime) { #expect(box.dropOne()) }
+                #expect(try peer.readToEnd() == Array("bye".utf8))
+                try await expectNoConnections(on: loop)
+                #expect(!box.dropOne())
+            }
+        }
+
         @Test func `references dropped on threads under load are all closed`() async throws {
             try await withTestRuntime(threads: 1) { runtime in
                 let loop = runtime.loops[0]
@@ -124,6 +140,98 @@ extension HeddleTests {
             try await near.write(text)
             return peer
         }
+
+        /// The same, but the only reference goes into `box`.
+        private static func boxingPeer(
+            on loop: EventLoop, saying text: String, _ box: ConnectionBox
+        ) async throws -> RawSocket {
+            let (near, peer) = try await StreamKind.tcpIPv4.connect(on: loop)
+            try await near.write(text)
+            box.add(near)
+            return peer
+        }
+    }
+}
+
+/// A callback in which a reference may go.
+enum DropPlace: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case posted, postedElsewhere, afterSleep, onCancellation, received, closed, errorHook, observer
+
+    var testDescription: String { rawValue }
+
+    struct Failure: Error {}
+
+    /// Has `drop` called once in this place, and waits for that.
+    fileprivate func run(on runtime: Runtime, _ drop: @escaping @Sendable () -> Void) async throws {
+        let loop = runtime.loops[0]
+        let dropped = Signal()
+        let body: @Sendable () -> Void = {
+            drop()
+            dropped.fire()
+        }
+        switch self {
+        case .posted: loop.post(body)
+        case .postedElsewhere: runtime.loops[1].post(body)
+        case .afterSleep:
+            loop.task {
+                try await loop.clock.sleep(for: .milliseconds(1))
+                body()
+            }
+        case .onCancellation:
+            let task = loop.task {
+                try await withTaskCancellationHandler {
+                    try await loop.clock.sleep(for: .seconds(1_000))
+                } onCancel: {
+                    body()
+                }
+            }
+            task.cancel()
+            _ = await task.result
+        case .received, .closed: try await inHandler(on: runtime, body)
+        case .errorHook:
+            try await serving(on: runtime, onError: { _, _ in body() }) { _ in
+                throw Failure()
+            } _: { server in
+                try RawSocket.connected(to: server.localAddress).close()
+                try await dropped.wait()
+            }
+        case .observer:
+            let worker = Worker(name: "observed")
+            try worker.start()
+            try worker.loop.observeStop { if $0 == .timersClosed { body() } }
+            try await worker.stop()
+        }
+        try await waiting { try await dropped.wait() }
+    }
+
+    private func inHandler(
+        on runtime: Runtime, _ body: @escaping @Sendable () -> Void
+    ) async throws {
+        try await servingObjects(on: runtime, objects: { DroppingHandler(self, body) }) { server in
+            let peer = try RawSocket.connected(to: server.localAddress)
+            try peer.write("x")
+            #expect(try peer.readToEnd().isEmpty)
+            peer.close()
+        }
+    }
+}
+
+private final class DroppingHandler: StreamHandler {
+    private let place: DropPlace
+    private let body: () -> Void
+
+    init(_ place: DropPlace, _ body: @escaping () -> Void) {
+        self.place = place
+        self.body = body
+    }
+
+    func received(_ bytes: RawSpan, on stream: SynchronousStream) {
+        if place == .received { body() }
+        stream.close()
+    }
+
+    func closed(_ error: (any Error)?) {
+        if place == .closed { body() }
     }
 }
 

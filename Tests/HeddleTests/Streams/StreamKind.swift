@@ -55,6 +55,10 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
 
     // MARK: Making
 
+    /// The receive buffer of a plain socket at the other end. Left to itself the kernel lets one grow to
+    /// tens of megabytes, at moments of its own: what "everything is full" means would be up to it.
+    static let peerBufferBytes = 128 * 1024
+
     /// A connection on `loop`, and its other end as a plain socket.
     func connect(
         on loop: EventLoop, options: TCPOptions = TCPOptions()
@@ -65,7 +69,8 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
                 try await .adopting(descriptor: near.descriptor, on: loop, options: options), far
             )
         }
-        let listener = try RawSocket.listening(on: loopback)
+        let listener = try RawSocket.listening(
+            on: loopback, receiveBufferBytes: Self.peerBufferBytes)
         defer { listener.close() }
         let near = try await TCPConnection.connect(
             to: listener.address, on: loop, options: options)
@@ -94,7 +99,8 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
         case .inHandler:
             try await withTestRuntime(threads: 1, sourceLocation: sourceLocation) { runtime in
                 try await runInHandler(on: runtime, options, sourceLocation) { server in
-                    try RawSocket.connected(to: server.localAddress)
+                    try RawSocket.connected(
+                        to: server.localAddress, receiveBufferBytes: Self.peerBufferBytes)
                 } _: { near, peer in
                     defer { peer.close() }
                     try await body(near, peer)

@@ -7,6 +7,7 @@ extension StreamCore {
     var waitingWriters: [Waiter] { waits?.writers ?? [] }
     var waitingFlushers: [FlushWaiter] { waits?.flushers ?? [] }
     var waitingClosers: [Waiter] { waits?.closers ?? [] }
+    var stagedBytes: Int { handling?.takeUnretainedValue().stagedCount ?? 0 }
 }
 
 extension TCPConnection {

@@ -82,6 +82,20 @@ extension HeddleTests {
             }
         }
 
+        @Test(arguments: StreamKind.tcp)
+        func `a reset after a half-close is one too`(kind: StreamKind) async throws {
+            // libuv: tcp_close_reset_client_after_shutdown, which fails with EINVAL there.
+            try await kind.withPeer { near, peer in
+                try await near.shutdownWrite()
+                near.reset()
+                try await near.until("the close") { $0.phase == .closed }
+                // The end came before the reset, so the peer meets that when it writes.
+                #expect(try peer.readOnce().isEmpty)
+                let failure = #expect(throws: RawSocket.Failure.self) { try peer.write("late") }
+                #expect(failure?.number == EPIPE)
+            }
+        }
+
         @Test(arguments: StreamKind.all)
         func `writing to a peer that has closed is an error and no signal`(
             kind: StreamKind

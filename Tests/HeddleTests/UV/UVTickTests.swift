@@ -6,8 +6,13 @@ extension HeddleTests {
     @Suite struct UVTickTests {
         private final class Client: UVTickClient {
             var turns = 0
+            /// Called in each turn.
+            var onTurn: (Int) -> Void = { _ in }
 
-            override func turn() { turns += 1 }
+            override func turn() {
+                turns += 1
+                onTurn(turns)
+            }
         }
 
         @Test func `each iteration has a turn after its poll`() throws {
@@ -27,10 +32,17 @@ extension HeddleTests {
                 let client = Client()
                 let tick = try UVTick(loop: uv, client: client)
                 _ = uv.runWithoutBlocking()
-                client.turns = 0
-                let timer = try UVTimer(loop: uv) {}
+                var hasFired = false
+                let timer = try UVTimer(loop: uv) { hasFired = true }
                 timer.start(afterMilliseconds: 1)
-                while client.turns < 3 { _ = uv.runWithoutBlocking() }
+                while !hasFired {
+                    client.turns = 0
+                    _ = uv.runWithoutBlocking()
+                }
+                #expect(client.turns == 2, "the iteration of the timer has one before its poll too")
+                client.turns = 0
+                _ = uv.runWithoutBlocking()
+                #expect(client.turns == 1, "others have not")
                 tick.armPrepare()
                 tick.armPrepare()
                 client.turns = 0
@@ -49,15 +61,25 @@ extension HeddleTests {
                 let tick = try UVTick(loop: uv, client: client)
                 tick.setSpinning(true)
                 tick.setSpinning(true)
+                // Nothing else would end the poll.
+                client.onTurn = { turns in if turns == 100 { uv.stopRunning() } }
+                let never = try UVTimer(loop: uv) {
+                    Issue.record("the poll blocked")
+                    uv.stopRunning()
+                }
+                never.start(afterMilliseconds: 30_000)
+                uv.run()
+                #expect(client.turns == 100)
+                client.onTurn = { _ in }
                 let timer = try UVTimer(loop: uv) { uv.stopRunning() }
                 timer.start(afterMilliseconds: 5)
                 uv.run()
-                #expect(client.turns > 10, "it went round while the timer was waiting")
                 tick.setSpinning(false)
                 client.turns = 0
                 timer.start(afterMilliseconds: 5)
                 uv.run()
                 #expect(client.turns <= 6, "it slept until the timer")
+                never.close()
                 timer.close()
                 tick.close()
                 uv.run()

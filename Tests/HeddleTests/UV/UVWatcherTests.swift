@@ -26,7 +26,7 @@ extension HeddleTests {
         }
 
         @Test func `closing a poll handle in its callback delivers nothing more`() throws {
-            // libuv: poll_close, closed_fd_events.
+            // libuv: poll_close.
             try withUVLoop { uv in
                 var ends: [Int32] = [0, 0]
                 #expect(pipe(&ends) == 0)
@@ -43,6 +43,34 @@ extension HeddleTests {
                 uv.run()
                 #expect(calls == 1)
                 poll.ready = {}
+            }
+        }
+
+        @Test func `a poll closed by another's callback of the same poll hears nothing`() throws {
+            // libuv: closed_fd_events.
+            try withUVLoop { uv in
+                var calls = 0
+                var pipes = [[Int32]](repeating: [0, 0], count: 2)
+                var polls: [WatchedPoll] = []
+                for index in pipes.indices {
+                    #expect(pipe(&pipes[index]) == 0)
+                    polls.append(try WatchedPoll(loop: uv, descriptor: pipes[index][0]))
+                }
+                var byte: UInt8 = 1
+                for index in pipes.indices {
+                    polls[index].ready = {
+                        calls += 1
+                        for poll in polls { poll.close() }
+                        // The other's event has been taken from the kernel already.
+                        for ends in pipes { close(ends[0]) }
+                    }
+                    try polls[index].startReading()
+                    #expect(write(pipes[index][1], &byte, 1) == 1)
+                }
+                uv.run()
+                #expect(calls == 1)
+                for ends in pipes { close(ends[1]) }
+                for poll in polls { poll.ready = {} }
             }
         }
 

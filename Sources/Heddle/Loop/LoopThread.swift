@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// One thread of the system: the only place that makes threads. Owned by the worker it runs for.
+/// One thread of the system: the only place that makes threads. Owned by the worker or resolver it runs for.
 // Sendable: `thread` is set before the object is shared; `isJoined` is guarded by `lock`.
 final class LoopThread: @unchecked Sendable {
     private let lock = Lock()
