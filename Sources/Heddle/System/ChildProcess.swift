@@ -6,8 +6,7 @@
 /// terminates it then, kills it a quarter of a second later, and waits for it.
 ///
 /// Mostly ``run(_:on:_:)`` is what you want, at whose end the process has ended too.
-// Sendable: the core is used on its loop's thread alone.
-public final class ChildProcess: @unchecked Sendable {
+public final class ChildProcess: Sendable {
     /// A stream to or from a child. It carries bytes both ways below, so half of it is idle: write to
     /// ``ChildProcess/standardInput``, read from the others.
     public typealias Stream = TCPConnection

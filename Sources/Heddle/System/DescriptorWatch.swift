@@ -12,8 +12,7 @@
 /// is closed too. The duplicate shares its flags with the original: both become non-blocking.
 ///
 /// Dropping the last reference closes the watch, a moment later.
-// Sendable: the core is used on its loop's thread alone.
-public final class DescriptorWatch: @unchecked Sendable {
+public final class DescriptorWatch: Sendable {
     /// What a descriptor can be waited for.
     public struct Events: OptionSet, Sendable, Hashable {
         /// The bits, whose values mean nothing outside a process.

@@ -1,3 +1,4 @@
+// Sendable: nothing here changes, and the watchers are used on the loop's thread or dropped from any.
 /// A watch on signals of the process, which come in as values instead of ending it. Owned by whoever
 /// started it; it belongs to one loop, and its methods may be called from any thread.
 ///
@@ -13,7 +14,6 @@
 ///
 /// Dropping the last reference closes the watch, a moment later. A sequence: each iteration, and each call
 /// of ``next()``, takes what the others leave.
-// Sendable: nothing here changes, and the watchers are used on the loop's thread or dropped from any.
 public final class SignalWatch: AsyncSequence, @unchecked Sendable {
     /// A signal that came.
     public typealias Element = ProcessSignal
