@@ -30,8 +30,9 @@ final class Lookup {
         var next = host.h_addr_list!
         while let address = next.pointee {
             var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
-            inet_ntop(host.h_addrtype, address, &text, socklen_t(text.count))
-            texts.append(String(cString: text))
+            if let shown = inet_ntop(host.h_addrtype, address, &text, socklen_t(text.count)) {
+                texts.append(String(cString: shown))
+            }
             next += 1
         }
         return texts.joined(separator: " ")
@@ -90,7 +91,7 @@ func firstReady(
 /// Looks all names up at once.
 func resolve(_ names: [String], from servers: String, on loop: EventLoop) async throws -> [String] {
     var channel: ares_channel?
-    guard ares_init(&channel) == ARES_SUCCESS.rawValue, let channel else { return [] }
+    guard ares_init(&channel) == ARES_SUCCESS, let channel else { return [] }
     // Whatever is still under way is called back, with ARES_EDESTRUCTION.
     defer { ares_destroy(channel) }
     ares_set_servers_ports_csv(channel, servers)
