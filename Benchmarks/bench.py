@@ -1,10 +1,11 @@
-"""What the measuring scripts share: the servers to measure, starting and stopping them, the load.
+"""What the scripts that count share: workloads, the programs to measure, running them, the load.
 
 A server is any command that takes `--tcp HOST:PORT`, prints `listening on tcp HOST:PORT` and then
 `ready`, and ends with status 0 on SIGTERM.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -20,10 +21,25 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 PEERS = HERE / ".build-peers"
 LOAD = PEERS / "load"
+STATIC = HERE / ".build-static"
 C_PEER = "C"
+NAMES = [C_PEER, "async", "handler"]
 START_LIMIT_S = 120  # valgrind takes its time over a static Swift binary
 STOP_LIMIT_S = 60
 LOAD_LIMIT_S = 300
+MICRO_LIMIT_S = 300
+
+# What the load is asked to do on one connection, by workload.
+REQUESTS = {
+    "echo": {},
+    "pipelined": {"depth": 16},
+    "lines": {"depth": 16, "lines": True},
+    "large": {"size": 64 * 1024},
+    "churn": {"mode": "churn"},
+}
+# Programs that do something a number of times, without a socket; see Peers/Micro.
+MICRO = ["timers", "tasks", "posts-1", "lifecycle"]
+WORKLOADS = [*REQUESTS, *MICRO]
 
 
 class Failed(Exception):
@@ -35,15 +51,35 @@ class Peer:
         self.name, self.command = name, command
 
 
-def heddle_peers(binary):
-    if not os.access(binary, os.X_OK):
-        raise Failed(f"{binary}: no such binary; run `swift build -c release` or set HEDDLE")
-    command = [str(binary), "echo", "--threads", "1"]
-    return [Peer("async", command), Peer("handler", command + ["--handler"])]
+@functools.cache
+def build(product):
+    """The folder with a product of this package, linked statically; HEDDLE_BUILD names one instead.
+
+    valgrind 3.19 crashes on dynamically linked async Swift."""
+    if "HEDDLE_BUILD" in os.environ:
+        return pathlib.Path(os.environ["HEDDLE_BUILD"]).resolve()
+    command = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", product,
+               "--package-path", HERE, "--scratch-path", STATIC]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    return STATIC / "release"
 
 
-def default_heddle():
-    return os.environ.get("HEDDLE", HERE.parent / ".build/release/heddle")
+def command(name, workload):
+    """The command of C, async or handler for a workload; None where there is none."""
+    if name == C_PEER:
+        if workload == "tasks":
+            return None
+        if workload in MICRO:
+            return [str(PEERS / "micro_uv"), workload]
+        return [str(PEERS / ("lines_uv" if workload == "lines" else "echo_uv"))]
+    if workload in MICRO:
+        return [str(build("micro") / "micro"), "heddle", workload] if name == "async" else None
+    # It depends on the product heddle, which is built with it.
+    folder = build("heddle-peer")
+    if workload == "lines":
+        return [str(folder / "heddle-peer"), "lines", name]
+    echo = [str(folder / "heddle"), "echo", "--threads", "1"]
+    return echo + ["--handler"] if name == "handler" else echo
 
 
 def arguments(description):
@@ -53,23 +89,40 @@ def arguments(description):
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "servers", nargs="*", metavar="SERVER",
-        help="`[NAME=]COMMAND`, or `C` for the C peer; default: C, and `heddle echo --threads 1` "
-             "without (async) and with --handler (handler); HEDDLE names the binary")
+        help="`[NAME=]COMMAND`, or `C`, `async`, `handler`; default: these three, for the workload")
+    parser.add_argument("--workload", choices=WORKLOADS, default="echo",
+                        help="on one connection: 64-byte echo, 16 in flight, lines, 64 KiB, "
+                             "connect-echo-close; without a socket: timers, tasks, posts, lifecycle")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
 
-def peers(servers, heddle=default_heddle):
-    """The peers to measure. Builds the C programs first; `heddle` is called only if needed."""
-    subprocess.run(["make", "-s", "-C", HERE / "peers"], check=True, stdout=sys.stderr)
-    c_peer = Peer(C_PEER, [str(PEERS / "echo_uv")])
-    if not servers:
-        return [c_peer] + heddle_peers(heddle())
+def peers(options):
+    """The peers to measure. Builds what is needed first."""
+    for folder in ["Load", "Peers/C"]:
+        subprocess.run(["make", "-s", "-C", HERE / folder], check=True, stdout=sys.stderr)
     found = []
-    for text in servers:
-        name, command = re.fullmatch(r"(?:([\w .-]+)=)?(.+)", text).groups()
-        found.append(c_peer if text == C_PEER else Peer(name or text, shlex.split(command)))
+    for text in options.servers or NAMES:
+        name, words = re.fullmatch(r"(?:([\w .-]+)=)?(.+)", text).groups()
+        known = command(words, options.workload) if words in NAMES else shlex.split(words)
+        if known is not None:
+            found.append(Peer(name or text, known))
     return found
+
+
+def perform(peer, workload, count, wrapper=(), environment=None):
+    """Has a peer do something `count` times, to the end of its process. Returns its standard error."""
+    if workload in MICRO:
+        words = [*wrapper, *peer.command, str(count)]
+        result = subprocess.run(words, env={**os.environ, **(environment or {})}, text=True,
+                                capture_output=True, timeout=MICRO_LIMIT_S)
+        if result.returncode != 0:
+            raise Failed(f"{shlex.join(map(str, words))}: status {result.returncode}: {result.stderr}")
+        return result.stderr
+    with Server(peer, wrapper=wrapper, environment=environment) as server:
+        load(server, requests=count, connections=1, **REQUESTS[workload])
+        server.stop()
+        return server.read(server.errors)
 
 
 class Server:
@@ -147,11 +200,11 @@ class Server:
 
 
 def load(server, core=None, **options):
-    """Runs the load to its end; returns its report. `depth=16` becomes `--depth 16`."""
+    """Runs the load to its end; returns its report. `depth=16` becomes `--depth 16`, `lines=True` `--lines`."""
     pin = ["taskset", "-c", str(core)] if core is not None else []
     command = [*pin, LOAD, "--json", "--tcp", server.address]
     for name, value in options.items():
-        command += [f"--{name}", str(value)]
+        command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_LIMIT_S)
     except subprocess.TimeoutExpired:

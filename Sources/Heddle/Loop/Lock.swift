@@ -5,14 +5,24 @@ internal import Glibc
 /// A heap `pthread_mutex_t`, not `Synchronization.Mutex`: ThreadSanitizer cannot see into the latter
 /// and reports races that are not there.
 // Sendable: pthread objects are made to be used from several threads; nothing else is stored.
-// Unsafe: both objects are allocated in `init`, never move, and live until `deinit`.
+// Unsafe: the parts are allocated in `init`, never move, and live until `deinit`.
 @safe final class Lock: @unchecked Sendable {
+    // Plain memory, which only pthread calls read and write.
+    @safe private struct Parts {
+        var mutex = unsafe pthread_mutex_t()
+        var condition = pthread_cond_t()
+    }
+
+    private let parts: UnsafeMutablePointer<Parts>
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
     init() {
-        unsafe mutex = .allocate(capacity: 1)
-        unsafe condition = .allocate(capacity: 1)
+        // One allocation for both: a loop has several locks.
+        unsafe parts = .allocate(capacity: 1)
+        unsafe parts.initialize(to: Parts())
+        unsafe mutex = parts.pointer(to: \.mutex)!
+        unsafe condition = parts.pointer(to: \.condition)!
         unsafe pthread_mutex_init(mutex, nil)
         var attributes = pthread_condattr_t()
         unsafe pthread_condattr_init(&attributes)
@@ -25,8 +35,7 @@ internal import Glibc
     deinit {
         unsafe pthread_cond_destroy(condition)
         unsafe pthread_mutex_destroy(mutex)
-        unsafe condition.deallocate()
-        unsafe mutex.deallocate()
+        unsafe parts.deallocate()
     }
 
     @inline(__always)

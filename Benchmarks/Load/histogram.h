@@ -1,3 +1,5 @@
+#pragma once
+
 // A histogram of durations in nanoseconds: each power of two is divided into 64 equal buckets, so that
 // a value is known to within 1.6 % from 1 ns to centuries, in 30 KiB.
 
@@ -10,7 +12,7 @@ typedef struct {
     uint64_t buckets[(64 - BUCKETS_PER_OCTAVE_LOG2 + 1) * BUCKETS_PER_OCTAVE];
 } histogram;
 
-static void histogram_record(histogram *h, uint64_t value) {
+static inline void histogram_record(histogram *h, uint64_t value) {
     unsigned index = (unsigned)value;
     if (value >= BUCKETS_PER_OCTAVE) {
         unsigned shift = 63u - (unsigned)__builtin_clzll(value) - BUCKETS_PER_OCTAVE_LOG2;
@@ -23,7 +25,7 @@ static void histogram_record(histogram *h, uint64_t value) {
 }
 
 // The upper bound of the bucket in which the quantile (0 to 1) lies.
-static uint64_t histogram_quantile(const histogram *h, double quantile) {
+static inline uint64_t histogram_quantile(const histogram *h, double quantile) {
     uint64_t wanted = (uint64_t)(quantile * (double)h->count + 0.5), seen = 0;
     for (unsigned i = 0; i < sizeof h->buckets / sizeof h->buckets[0]; i++) {
         seen += h->buckets[i];

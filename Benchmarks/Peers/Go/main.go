@@ -1,0 +1,54 @@
+// The Go peer: go-peer MODE --tcp HOST:PORT [--to HOST:PORT], a goroutine for each connection.
+//
+// Modes: echo, lines, source, sink, proxy.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func argument(name string) string {
+	for i, word := range os.Args[:len(os.Args)-1] {
+		if word == name {
+			return os.Args[i+1]
+		}
+	}
+	return ""
+}
+
+func main() {
+	services := map[string]func(*net.TCPConn){
+		"echo": echo, "lines": lines, "source": source, "sink": sink, "proxy": proxy,
+	}
+	if len(os.Args) < 4 || services[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: go-peer MODE --tcp HOST:PORT [--to HOST:PORT]")
+		os.Exit(2)
+	}
+	serve := services[os.Args[1]]
+	listener, err := net.Listen("tcp4", argument("--tcp"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM)
+	go func() {
+		<-end
+		os.Exit(0)
+	}()
+	fmt.Printf("listening on tcp %s\nready\n", listener.Addr())
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			continue
+		}
+		go func() {
+			defer connection.Close()
+			serve(connection.(*net.TCPConn)) // TCP_NODELAY is Go's default
+		}()
+	}
+}

@@ -1,0 +1,63 @@
+// The Node peer: node node_peer.js MODE --tcp HOST:PORT [--to HOST:PORT].
+//
+// Modes: echo, lines, source, sink, proxy.
+
+const net = require('net');
+
+const [mode, , address, , backend] = process.argv.slice(2);
+const block = Buffer.alloc(64 * 1024, Buffer.from(Array.from({ length: 256 }, (_, k) => k)));
+
+function port(text) {
+  const [host, number] = text.split(':');
+  return { host, port: Number(number) };
+}
+
+const services = {
+  echo: (socket) => socket.pipe(socket),
+
+  // Answers each line; what one read brought leaves in one write.
+  lines: (socket) => {
+    let rest = null;
+    socket.on('data', (chunk) => {
+      const data = rest ? Buffer.concat([rest, chunk]) : chunk;
+      let start = 0;
+      socket.cork();
+      for (let end; (end = data.indexOf(10, start)) >= 0; start = end + 1) {
+        socket.write(data.subarray(start, end + 1));
+      }
+      socket.uncork();
+      rest = start < data.length ? data.subarray(start) : null;
+    });
+  },
+
+  // Byte number k is k modulo 256.
+  source: (socket) => {
+    const send = () => { while (socket.write(block)); };
+    socket.on('drain', send);
+    socket.resume();
+    send();
+  },
+
+  sink: (socket) => {
+    let count = 0;
+    socket.on('data', (chunk) => { count += chunk.length; });
+    socket.on('end', () => socket.end(`${count}\n`));
+  },
+
+  proxy: (socket) => {
+    const other = net.connect({ ...port(backend), noDelay: true });
+    other.on('error', () => socket.destroy());
+    socket.pipe(other).pipe(socket);
+  },
+};
+
+const options = { noDelay: true, allowHalfOpen: mode === 'sink' };
+const server = net.createServer(options, (socket) => {
+  socket.on('error', () => socket.destroy());
+  services[mode](socket);
+});
+server.listen({ ...port(address), backlog: 4096 }, () => {
+  const { address: host, port: number } = server.address();
+  console.log(`listening on tcp ${host}:${number}\nready`);
+});
+process.on('SIGTERM', () => process.exit(0));

@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+"""The uvloop peer: uvloop_peer.py MODE --tcp HOST:PORT, an asyncio Protocol for each connection.
+
+Modes: echo, lines, source, sink.
+"""
+
+import asyncio
+import signal
+import sys
+
+import uvloop
+
+BLOCK = bytes(range(256)) * 256
+
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        # A peer that does not read stops being read.
+        self.pause_writing, self.resume_writing = transport.pause_reading, transport.resume_reading
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+
+class Lines(Echo):
+    rest = b""
+
+    def data_received(self, data):
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            self.transport.write(line + b"\n")
+
+
+class Source(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.is_paused = transport, False
+        self.send()
+
+    def send(self):
+        while not self.is_paused and not self.transport.is_closing():
+            self.transport.write(BLOCK)
+
+    def pause_writing(self):
+        self.is_paused = True
+
+    def resume_writing(self):
+        self.is_paused = False
+        self.send()
+
+
+class Sink(asyncio.Protocol):
+    count = 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.count += len(data)
+
+    def eof_received(self):
+        self.transport.write(b"%d\n" % self.count)
+
+
+async def main():
+    mode, (host, port) = sys.argv[1], sys.argv[3].rsplit(":", 1)
+    protocol = {"echo": Echo, "lines": Lines, "source": Source, "sink": Sink}[mode]
+    loop, end = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, end.set)
+    server = await loop.create_server(protocol, host, int(port), backlog=4096)
+    print("listening on tcp {}:{}\nready".format(*server.sockets[0].getsockname()), flush=True)
+    await end.wait()
+
+
+uvloop.install()
+asyncio.run(main())

@@ -1,0 +1,49 @@
+//! The tokio peer: `tokio-peer MODE --tcp HOST:PORT [--to HOST:PORT]` on a current_thread runtime.
+//!
+//! Modes: echo, lines, source, sink, proxy.
+
+mod services;
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{signal, SignalKind};
+
+async fn serve(mode: String, stream: TcpStream, backend: Option<SocketAddr>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    match (mode.as_str(), backend) {
+        ("echo", _) => services::echo(stream).await,
+        ("lines", _) => services::lines(stream).await,
+        ("source", _) => services::source(stream).await,
+        ("sink", _) => services::sink(stream).await,
+        ("proxy", Some(backend)) => services::proxy(stream, backend).await,
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+async fn accept(mode: String, address: SocketAddr, backend: Option<SocketAddr>) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on tcp {}\nready", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(serve(mode.clone(), stream, backend));
+    }
+}
+
+fn main() -> io::Result<()> {
+    let words: Vec<String> = std::env::args().collect();
+    let after = |name: &str| {
+        let place = words.iter().position(|word| word == name)?;
+        words.get(place + 1)?.parse::<SocketAddr>().ok()
+    };
+    let address = after("--tcp").expect("usage: tokio-peer MODE --tcp HOST:PORT");
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut end = signal(SignalKind::terminate())?;
+        tokio::spawn(accept(words[1].clone(), address, after("--to")));
+        end.recv().await;
+        Ok(())
+    })
+}
