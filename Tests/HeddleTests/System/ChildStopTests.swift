@@ -39,14 +39,18 @@ extension HeddleTests {
         }
 
         @Test func `one that ignores that is killed before the loop ends`() async throws {
+            let left = Recorder<ContinuousClock.Instant>()
             let child = try await ChildProcessTests.withLoop(grace: .zero) { loop in
                 var configuration = ChildProcessTests.shell(
                     "trap '' TERM; echo ready; while :; do sleep 0.05; done")
                 configuration.standardOutput = .stream
                 let child = try await ChildProcess.spawn(configuration, on: loop)
                 _ = try await child.standardOutput!.read(exactly: 6)
+                left.add(.now)
                 return child
             }
+            // A quarter of a second, on a machine that is not busy.
+            #expect(left.all[0].duration(to: .now) < .seconds(5))
             #expect(try await child.wait() == .signaled(.kill))
         }
 
