@@ -45,6 +45,8 @@ extension LoopCore {
             }
         case .serialJob(let job):
             runSerial(job)
+        case .timer(let timer):
+            unsafe timer.takeRetainedValue().takeTurn()
         case .work(let work):
             unsafe work.takeRetainedValue().body()
         }

@@ -6,6 +6,8 @@
     case serialJob(UnownedJob)
     /// A handle that asked for a turn of its own, outside libuv's callbacks.
     case handle(Unmanaged<UVHandle>)
+    /// A timer whose deadline has passed, whose reference the queue owns.
+    case timer(Unmanaged<LoopTimer>)
     /// A posted closure, whose reference the queue owns.
     case work(Unmanaged<PostedWork>)
 }

@@ -8,6 +8,9 @@ class LoopTimer {
     /// The deadline passed. Runs on the loop and must only make things ready.
     func fired() {}
 
+    /// The turn of a timer that put itself in the ready queue when it fired.
+    func takeTurn() {}
+
     /// The loop stops: the deadline will never pass.
     func loopStopped() {}
 }
