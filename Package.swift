@@ -53,6 +53,7 @@ func sample(_ name: String) -> Target {
 let samples = [
     "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
     "BlockingWork", "WordCount", "UDPEcho",
+    "GracefulEcho", "Supervise",
 ]
 
 package.targets += samples.map(sample)

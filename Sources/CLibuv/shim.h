@@ -99,3 +99,8 @@ static inline int heddle_next_error(int socket, struct sockaddr_storage *destina
     }
     return 0;
 }
+
+// pidfd_open(2), which glibc 2.36 has and older ones lack; closed on exec. -1 with errno on failure.
+static inline int heddle_pidfd_open(pid_t process) {
+    return (int)syscall(SYS_pidfd_open, process, 0);
+}

@@ -1,60 +1,34 @@
-import Glibc
 import Heddle
 
-/// The echo service: where it listens, how it serves, and what makes it end. The runtime that it was
-/// made on drains and closes what is left.
+/// The echo service: where it listens and how it serves. The runtime that it was made on ends it.
 struct EchoService: Sendable {
-    private let runtime: Runtime
     private let servers: [TCPServer]
-    private let signals: [SignalWatch]
 
-    /// Listens on every endpoint, or on none if one fails. Signals count from before that.
+    /// Listens on every endpoint, or on none if one fails.
     init(on endpoints: [Endpoint], options: ListenOptions, of runtime: Runtime) async throws {
-        // Each loop has a watch of its own: whichever drains longest still hears the second signal.
-        var signals: [SignalWatch] = []
-        for loop in runtime.loops {
-            signals.append(try await SignalWatch.start([SIGINT, SIGTERM], on: loop))
-        }
         var servers: [TCPServer] = []
         for endpoint in endpoints {
             servers.append(try await runtime.listen(on: endpoint, options: options))
         }
-        self.runtime = runtime
         self.servers = servers
-        self.signals = signals
     }
 
-    /// Says where it listens and serves. Returns at the first signal, while connections are still open.
+    /// Says where it listens and serves, until the runtime has stopped its servers.
     ///
     /// - Throws: what listening broke with.
     func run(usesHandler: Bool) async throws {
         for server in servers { Console.print("listening on tcp \(server.localAddress)") }
         Console.print("ready")
-        let (end, ending) = AsyncThrowingStream<Never, any Error>.makeStream()
-        for (loop, watch) in zip(runtime.loops, signals) {
-            loop.task {
-                guard await watch.next() != nil else { return }
-                ending.finish()
-                // A second one means now.
-                if await watch.next() != nil { runtime.requestStop(within: .zero) }
+        try await withThrowingDiscardingTaskGroup { group in
+            for server in servers {
+                group.addTask { try await Self.serve(server, usesHandler: usesHandler) }
             }
         }
-        // Not children of this task: they go on while the runtime drains.
-        for server in servers {
-            runtime.loops[0].task {
-                do {
-                    try await Self.serve(server, usesHandler: usesHandler)
-                } catch {
-                    ending.finish(throwing: error)
-                }
-            }
-        }
-        for try await _ in end {}
     }
 
-    /// `stopped: N connections, B bytes`: those accepted and sent so far.
-    var summary: String {
-        let totals = servers.map(\.statistics)
+    /// `stopped: N connections, B bytes`: those accepted and sent so far, none if it did not come to serving.
+    static func summary(of service: EchoService?) -> String {
+        let totals = service?.servers.map(\.statistics) ?? []
         let connections = totals.reduce(0) { $0 + $1.acceptedConnections }
         let bytes = totals.reduce(0) { $0 + $1.bytesSent }
         return "stopped: \(connections) connections, \(bytes) bytes"

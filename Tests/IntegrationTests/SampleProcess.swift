@@ -11,7 +11,7 @@ final class SampleProcess {
         let description: String
     }
 
-    private let pid: pid_t
+    let pid: pid_t
     private let terminal: Int32
     private var unread: [UInt8] = []
     private var status: Int32?

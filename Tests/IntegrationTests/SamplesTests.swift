@@ -1,3 +1,4 @@
+import Glibc
 import Heddle
 import TestSupport
 import Testing
@@ -149,5 +150,40 @@ struct SamplesTests {
         let ends = ["waited", "stopped"].map { "\($0): sensor lost after 3 readings" }
         #expect(try sample.remainingLines() == readings + ends)
         #expect(sample.exitStatus() == 0)
+    }
+
+    @Test func `the graceful echo server heeds its signals`() async throws {
+        let sample = try SampleProcess("GracefulEcho", "127.0.0.1:0")
+        let pid = sample.pid
+        try await talk(to: sample) { endpoint, loop in
+            let connection = try await TCPConnection.connect(to: endpoint, on: loop)
+            try await connection.write("before")
+            #expect(try await connection.read(exactly: 6) == "before")
+            kill(pid, SIGHUP)
+            kill(pid, SIGTERM)
+            // The connection goes on while the server drains.
+            try await connection.write("after")
+            #expect(try await connection.read(exactly: 5) == "after")
+            try await connection.close()
+        }
+        let lines = ["SIGHUP: 1 connections so far", "stopped in order"]
+        #expect(try sample.remainingLines() == lines)
+        #expect(sample.exitStatus() == 0)
+    }
+
+    @Test func `the supervisor numbers lines, and ends what takes too long`() throws {
+        let orderly = try SampleProcess(
+            "Supervise", "1000", "sh", "-c", "echo a; echo b >&2; exit 3")
+        #expect(try orderly.remainingLines() == ["1: a", "2: b", "2 lines, exited with 3"])
+        #expect(orderly.exitStatus() == 0)
+        let slow = try SampleProcess("Supervise", "1", "sh", "-c", "echo a; sleep 1000")
+        let lines = try slow.remainingLines()
+        #expect(lines.first == "1: a")
+        #expect(lines.last?.hasSuffix("): it did not end within 1 s") == true)
+        #expect(lines.count == 2)
+        #expect(slow.exitStatus() == 1)
+        let missing = try SampleProcess("Supervise", "1", "/nowhere/program")
+        let reason = "start /nowhere/program: no such file or directory (ENOENT)"
+        #expect(try missing.remainingLines() == [reason])
     }
 }

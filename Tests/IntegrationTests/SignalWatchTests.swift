@@ -8,91 +8,174 @@ import Testing
 @Suite("SignalWatch", .together, .serialized, .timeLimit(.minutes(1)))
 struct SignalWatchTests {
     /// Whether the process has the default action for `signal`.
-    private static func isDefault(_ signal: Int32) -> Bool {
+    private static func isDefault(_ signal: ProcessSignal) -> Bool {
         var action = sigaction()
-        sigaction(signal, nil, &action)
+        sigaction(signal.rawValue, nil, &action)
         return action.__sigaction_handler.sa_handler == nil
+    }
+
+    private static func send(_ signal: ProcessSignal) {
+        kill(getpid(), signal.rawValue)
     }
 
     @Test func `signals come in order, also those sent before somebody asks`() async throws {
         try await Runtime.run(.init(threads: 1)) { runtime in
-            let watch = try await SignalWatch.start([SIGWINCH, SIGURG], on: runtime.loops[0])
-            kill(getpid(), SIGWINCH)
-            #expect(await watch.next() == SIGWINCH)
+            let watch = try await SignalWatch.start(
+                [.windowSizeChange, .urgent], on: runtime.loops[0])
+            Self.send(.windowSizeChange)
+            #expect(await watch.next() == .windowSizeChange)
             async let next = watch.next()
-            kill(getpid(), SIGURG)
-            #expect(await next == SIGURG)
+            Self.send(.urgent)
+            #expect(await next == .urgent)
             await watch.close()
         }
-        #expect(Self.isDefault(SIGWINCH))
-        #expect(Self.isDefault(SIGURG))
+        #expect(Self.isDefault(.windowSizeChange))
+        #expect(Self.isDefault(.urgent))
+    }
+
+    @Test func `a watch is a sequence that its close ends`() async throws {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let loop = runtime.loops[0]
+            let watch = try await SignalWatch.start([.urgent], on: loop)
+            let count = loop.task {
+                var count = 0
+                for await signal in watch {
+                    #expect(signal == .urgent)
+                    count += 1
+                    if count == 2 { await watch.close() } else { Self.send(.urgent) }
+                }
+                return count
+            }
+            Self.send(.urgent)
+            #expect(try await count.value == 2)
+        }
+    }
+
+    @Test func `every loop of every runtime hears of a signal`() async throws {
+        // libuv: we_get_signals, signal_multiple_loops.
+        try await Runtime.run(.init(threads: 2)) { first in
+            try await Runtime.run(.init(threads: 1)) { second in
+                var watches: [SignalWatch] = []
+                for loop in first.loops + second.loops {
+                    watches.append(try await SignalWatch.start([.urgent], on: loop))
+                }
+                for _ in 0..<10 {
+                    Self.send(.urgent)
+                    for watch in watches { #expect(await watch.next() == .urgent) }
+                }
+                for watch in watches { await watch.close() }
+            }
+        }
+        #expect(Self.isDefault(.urgent))
     }
 
     @Test func `the default action is back when the last watch has closed`() async throws {
         try await Runtime.run(.init(threads: 2)) { runtime in
-            let first = try await SignalWatch.start([SIGWINCH], on: runtime.loops[0])
-            let second = try await SignalWatch.start([SIGWINCH], on: runtime.loops[1])
+            let first = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[0])
+            let second = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[1])
             await first.close()
             await first.close()
-            #expect(!Self.isDefault(SIGWINCH))
+            #expect(!Self.isDefault(.windowSizeChange))
             #expect(await first.next() == nil)
-            kill(getpid(), SIGWINCH)
-            #expect(await second.next() == SIGWINCH)
+            Self.send(.windowSizeChange)
+            #expect(await second.next() == .windowSizeChange)
             await second.close()
-            #expect(Self.isDefault(SIGWINCH))
+            #expect(Self.isDefault(.windowSizeChange))
+        }
+    }
+
+    @Test func `while many of one kind wait, one of another still has its place`() async throws {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let watch = try await SignalWatch.start(
+                [.windowSizeChange, .urgent], on: runtime.loops[0])
+            let probe = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[0])
+            for _ in 0..<40 {
+                Self.send(.windowSizeChange)
+                #expect(await probe.next() == .windowSizeChange)
+            }
+            Self.send(.urgent)
+            var came: [ProcessSignal] = []
+            while came.last != .urgent, let signal = await watch.next() { came.append(signal) }
+            #expect(came == Array(repeating: .windowSizeChange, count: 16) + [.urgent])
+            await probe.close()
+            await watch.close()
+        }
+    }
+
+    @Test func `of two tasks that wait each gets a signal of its own`() async throws {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let loop = runtime.loops[0]
+            let watch = try await SignalWatch.start([.windowSizeChange, .urgent], on: loop)
+            let waits = (0..<2).map { _ in loop.task { await watch.next() } }
+            Self.send(.windowSizeChange)
+            Self.send(.urgent)
+            var came: Set<ProcessSignal?> = []
+            for wait in waits { came.insert(try await wait.value) }
+            #expect(came == [.windowSizeChange, .urgent])
+            await watch.close()
         }
     }
 
     @Test func `cancelling ends a wait and leaves the watch as it was`() async throws {
         try await Runtime.run(.init(threads: 1)) { runtime in
             let loop = runtime.loops[0]
-            let watch = try await SignalWatch.start([SIGWINCH], on: loop)
+            let watch = try await SignalWatch.start([.windowSizeChange], on: loop)
             let wait = loop.task { await watch.next() }
             wait.cancel()
             #expect(try await wait.value == nil)
-            kill(getpid(), SIGWINCH)
-            #expect(await watch.next() == SIGWINCH)
+            Self.send(.windowSizeChange)
+            #expect(await watch.next() == .windowSizeChange)
             await watch.close()
         }
     }
 
     @Test func `a stop of the loop ends a wait and gives the default action back`() async throws {
         let runtime = try Runtime.start(.init(threads: 1))
-        let watch = try await SignalWatch.start([SIGURG], on: runtime.loops[0])
+        let watch = try await SignalWatch.start([.urgent], on: runtime.loops[0])
         let wait = runtime.loops[0].task { await watch.next() }
         try await runtime.stop(within: .zero)
         #expect(try await wait.value == nil)
-        #expect(Self.isDefault(SIGURG))
+        #expect(Self.isDefault(.urgent))
         #expect(await watch.next() == nil)
         await watch.close()
     }
 
     @Test func `a dropped watch closes itself`() async throws {
         try await Runtime.run(.init(threads: 1)) { runtime in
-            var watch: SignalWatch? = try await SignalWatch.start([SIGURG], on: runtime.loops[0])
-            #expect(watch != nil && !Self.isDefault(SIGURG))
+            var watch: SignalWatch? = try await SignalWatch.start([.urgent], on: runtime.loops[0])
+            #expect(watch != nil && !Self.isDefault(.urgent))
             watch = nil
         }
-        #expect(Self.isDefault(SIGURG))
+        #expect(Self.isDefault(.urgent))
     }
 
-    @Test(arguments: [0, -1, 999, SIGKILL])
-    func `what cannot be watched is refused`(_ signal: Int32) async throws {
+    @Test(arguments: [0, -1, 999, 65, 32, SIGKILL, SIGSTOP, SIGSEGV, SIGABRT, SIGPIPE])
+    func `what cannot be watched is refused`(_ number: Int32) async throws {
         try await Runtime.run(.init(threads: 1)) { runtime in
+            let signal = ProcessSignal(rawValue: number)
             let error = await #expect(throws: IOError.self) {
-                _ = try await SignalWatch.start([SIGWINCH, signal], on: runtime.loops[0])
+                _ = try await SignalWatch.start([.windowSizeChange, signal], on: runtime.loops[0])
             }
             #expect(error?.code == .invalidArgument)
             #expect(error?.subject == "\(signal)")
         }
-        #expect(Self.isDefault(SIGWINCH))
+        #expect(Self.isDefault(.windowSizeChange))
+    }
+
+    @Test func `a watch of nothing is refused`() async throws {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let error = await #expect(throws: IOError.self) {
+                _ = try await SignalWatch.start([], on: runtime.loops[0])
+            }
+            #expect(error?.code == .invalidArgument)
+        }
     }
 
     @Test func `on a stopped loop nothing can be watched`() async throws {
         let runtime = try Runtime.start(.init(threads: 1))
         try await runtime.stop()
         let error = await #expect(throws: IOError.self) {
-            _ = try await SignalWatch.start([SIGWINCH], on: runtime.loops[0])
+            _ = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[0])
         }
         #expect(error?.code == .loopStopped)
     }

@@ -51,7 +51,7 @@ struct DocumentationTests {
     }
 
     @Test func `every Swift block is compiled word for word somewhere`() throws {
-        let compiled = try ["Sources/Samples", "Tests/IntegrationTests"]
+        let compiled = try ["Sources/Samples", "Tests/IntegrationTests", "Examples"]
             .flatMap { try Repository.swiftFiles(under: $0) }
             .map { "\n" + Self.trimmed($0.lines).joined(separator: "\n") + "\n" }
         let blocks = try Self.allBlocks()

@@ -12,8 +12,8 @@ struct LayeringTests {
         "Loop": ["Bytes", "UV"],
         "Streams": ["Bytes", "UV", "Loop"],
         "Net": ["Bytes", "UV", "Loop", "Streams"],
-        "System": ["Bytes", "UV", "Loop", "Streams"],
         "Runtime": ["Bytes", "UV", "Loop"],
+        "System": ["Bytes", "UV", "Loop", "Streams", "Net", "Runtime"],
         "Server": ["Bytes", "UV", "Loop", "Streams", "Net", "Runtime"],
     ]
 

@@ -25,7 +25,8 @@ enum Repository {
     }
 
     /// Every Swift file of the repository, taken apart once for all tests.
-    private static let swiftFiles: [SourceFile] = ["Sources", "Tests"].flatMap { folder in
+    private static let swiftFiles: [SourceFile] = ["Sources", "Tests", "Examples"].flatMap {
+        folder in
         let paths = (try? paths(under: folder, suffix: ".swift")) ?? []
         return paths.map { SourceFile(path: $0, text: (try? text($0)) ?? "") }
     }

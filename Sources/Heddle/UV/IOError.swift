@@ -105,6 +105,10 @@ extension IOError {
         public static let addressInUse = Code("addressInUse")
         /// The address is not one of this machine's.
         public static let addressNotAvailable = Code("addressNotAvailable")
+        /// Nothing has the path.
+        public static let notFound = Code("notFound")
+        /// A folder where a file is meant, a file where a folder is, or something that is neither.
+        public static let wrongFileType = Code("wrongFileType")
         /// The system forbids it.
         public static let permissionDenied = Code("permissionDenied")
         /// An argument is out of its bounds or malformed.
@@ -129,6 +133,8 @@ extension IOError {
             "EADDRINUSE": .addressInUse,
             "EADDRNOTAVAIL": .addressNotAvailable,
             "EACCES": .permissionDenied, "EPERM": .permissionDenied,
+            "ENOENT": .notFound, "EISDIR": .wrongFileType, "ENOTDIR": .wrongFileType,
+            "ENAMETOOLONG": .invalidArgument, "E2BIG": .invalidArgument,
             "ETIMEDOUT": .timedOut,
             "ENETUNREACH": .unreachable, "EHOSTUNREACH": .unreachable,
             "EPIPE": .broken, "ECONNRESET": .broken, "ECONNABORTED": .broken, "ENOTCONN": .broken,

@@ -53,4 +53,11 @@ enum LinuxCalls {
             descriptor, Int32(HEDDLE_UDP_LEVEL), Int32(HEDDLE_UDP_SEGMENT), &none,
             socklen_t(MemoryLayout<Int32>.size)) == 0
     }
+
+    /// A descriptor of a process, which becomes readable when that ends (pidfd_open(2)).
+    ///
+    /// - Returns: the descriptor, closed on exec, or -1 with the reason in `errno`.
+    static func openProcess(_ process: Int32) -> Int32 {
+        heddle_pidfd_open(process)
+    }
 }
