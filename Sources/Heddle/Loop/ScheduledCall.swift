@@ -30,7 +30,9 @@ extension EventLoop {
     ///
     /// May be called from any thread. A stop of the loop that comes first lets `body` go uncalled.
     ///
-    /// - Parameter delay: zero or less means the loop's next turn.
+    /// - Parameters:
+    ///   - delay: zero or less means the loop's next turn.
+    ///   - body: what to call; it must not block.
     @discardableResult
     public nonisolated func schedule(
         after delay: Duration, _ body: @escaping @Sendable () -> Void
@@ -39,6 +41,10 @@ extension EventLoop {
     }
 
     /// Has `body` called on this loop at `deadline`; otherwise as ``schedule(after:_:)``.
+    ///
+    /// - Parameters:
+    ///   - deadline: one that has passed means the loop's next turn.
+    ///   - body: what to call; it must not block.
     @discardableResult
     public nonisolated func schedule(
         at deadline: LoopClock.Instant, _ body: @escaping @Sendable () -> Void

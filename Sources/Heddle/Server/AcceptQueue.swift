@@ -31,7 +31,11 @@ final class AcceptQueue: @unchecked Sendable {
     /// The next connection. Cancelling the wait leaves every connection to the others.
     func next() async throws -> TCPConnection {
         while true {
-            try Task.checkCancellation()
+            if Task.isCancelled {
+                // It may have been woken for a connection: that is another's now.
+                if !ready.isEmpty { takers.first?.wake(on: core.queues) }
+                throw CancellationError()
+            }
             if !ready.isEmpty { return TCPConnection(stream: ready.removeFirst()) }
             guard !isClosed else { throw closedError() }
             if let trouble {

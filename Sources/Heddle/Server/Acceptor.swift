@@ -69,6 +69,15 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         }
     }
 
+    override func became(_ events: UVPollEvents?) {
+        if events == nil, isAccepting {
+            // libuv has stopped watching; what is wrong the accept says, and nothing may be.
+            isAccepting = false
+            resumeOrClose()
+        }
+        becameReady()
+    }
+
     override func becameReady() {
         var peer = Socket.emptyStorage
         for _ in 0..<Self.acceptsPerTick {

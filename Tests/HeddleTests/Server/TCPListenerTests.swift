@@ -112,6 +112,29 @@ extension HeddleTests {
             }
         }
 
+        @Test func `a connection whose taker was cancelled goes to the next one`() async throws {
+            try await withTestLoop { loop in
+                let core = loop.core
+                let listening = try ListeningSockets(
+                    .loopback(port: 0), count: 1, options: ListenOptions())
+                let queue = AcceptQueue(
+                    core: core, address: listening.address, limits: StreamLimits())
+                try queue.listen(on: listening.sockets[0])
+                let first = loop.task { try await queue.next() }
+                let second = loop.task { try await queue.next() }
+                // Both wait before anything comes.
+                try await loop.clock.sleep(for: .milliseconds(1))
+                let (near, far) = try RawSocket.pair()
+                defer { far.close() }
+                queue.accepted(Socket(descriptor: near.descriptor), from: nil)
+                first.cancel()
+                await #expect(throws: CancellationError.self) { try await first.value }
+                let connection = try await waiting { try await second.value }
+                try await connection.close()
+                await queue.close()
+            }
+        }
+
         @Test func `an address in use is named`() async throws {
             try await withTestLoop { loop in
                 let first = try await listener(on: loop)
