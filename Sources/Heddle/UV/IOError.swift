@@ -93,6 +93,8 @@ extension IOError {
         public static let broken = Code("broken")
         /// The input ended before as much came as was asked for.
         public static let unexpectedEnd = Code("unexpectedEnd")
+        /// What came is not as its format demands.
+        public static let malformed = Code("malformed")
         /// A deadline passed.
         public static let timedOut = Code("timedOut")
         /// Nobody listens at the address.
