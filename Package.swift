@@ -24,10 +24,15 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
-        .target(name: "Heddle", dependencies: ["CLibuv"], swiftSettings: strict),
+        .target(
+            name: "Heddle",
+            dependencies: ["CLibuv", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "HeddleCommand",
             dependencies: [
@@ -39,28 +44,38 @@ let package = Package(
         ),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: rules),
         .testTarget(
-            name: "HeddleTests", dependencies: ["Heddle", "TestSupport"], swiftSettings: rules),
+            name: "HeddleTests",
+            dependencies: [
+                "Heddle", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: rules),
         .testTarget(name: "TidyTests", dependencies: ["TestSupport"], swiftSettings: rules),
     ]
 )
 
-/// A program to copy from: a folder of Sources/Samples, which uses Heddle alone.
+/// A program to copy from: a folder of Sources/Samples, which uses Heddle, and its paths, alone.
 func sample(_ name: String) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Heddle"], path: "Sources/Samples/\(name)", swiftSettings: rules)
+        name: name,
+        dependencies: ["Heddle", .product(name: "SystemPackage", package: "swift-system")],
+        path: "Sources/Samples/\(name)", swiftSettings: rules)
 }
 
 let samples = [
     "TCPEcho", "TCPEchoHandler", "ChatRoom", "TimeServer", "Client", "BackgroundWorker",
     "BlockingWork", "WordCount", "UDPEcho",
     "GracefulEcho", "Supervise",
+    "LineCount",
+    "FolderWatch",
 ]
 
 package.targets += samples.map(sample)
 package.targets += [
     .testTarget(
         name: "IntegrationTests",
-        dependencies: ["Heddle", "HeddleCommand", "TestSupport"]
+        dependencies: [
+            "Heddle", "HeddleCommand", "TestSupport",
+            .product(name: "SystemPackage", package: "swift-system"),
+        ]
             + samples.map { .target(name: $0) },
         swiftSettings: rules)
 ]

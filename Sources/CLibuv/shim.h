@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -103,4 +104,32 @@ static inline int heddle_next_error(int socket, struct sockaddr_storage *destina
 // pidfd_open(2), which glibc 2.36 has and older ones lack; closed on exec. -1 with errno on failure.
 static inline int heddle_pidfd_open(pid_t process) {
     return (int)syscall(SYS_pidfd_open, process, 0);
+}
+
+// getdents64(2): entries as the kernel lays them out.
+static inline ssize_t heddle_getdents64(int descriptor, void *buffer, size_t bytes) {
+    return syscall(SYS_getdents64, descriptor, buffer, bytes);
+}
+
+// pwritev2(2) with RWF_APPEND: at the end of the file, wherever that is by then. An offset of -1 keeps
+// to pipes too, which have none.
+static inline ssize_t heddle_append(int descriptor, const void *bytes, size_t count) {
+    struct { const void *base; size_t length; } vector = {bytes, count};
+    return syscall(SYS_pwritev2, descriptor, &vector, 1L, -1L, -1L, 0x10);
+}
+
+// copy_file_range(2) at the position of each file.
+static inline ssize_t heddle_copy_file_range(int source, int target, size_t count) {
+    return syscall(SYS_copy_file_range, source, (void *)0, target, (void *)0, count, 0);
+}
+
+// renameat2(2) with RENAME_NOREPLACE, relative to the working folder.
+static inline int heddle_rename_noreplace(const char *from, const char *to) {
+    return (int)syscall(SYS_renameat2, -100, from, -100, to, 1);
+}
+
+// statfs(2): the number of the file system's kind, never negative; -1 on failure.
+static inline long long heddle_file_system_type(const char *path) {
+    struct statfs found;
+    return statfs(path, &found) == 0 ? (long long)(unsigned int)found.f_type : -1;
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Heddle
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -142,6 +143,49 @@ struct SamplesTests {
         let refused = "connect to 127.0.0.1:1: connection refused (ECONNREFUSED)"
         #expect(try client.remainingLines() == [refused])
         #expect(client.exitStatus() == 1)
+    }
+
+    @Test func `the line count counts the files in a folder, and names what it cannot read`()
+        async throws
+    {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let files = runtime.nextLoop.files
+            try await files.withTemporaryDirectory { folder in
+                try await files.createDirectory(folder.appending("inner"))
+                try await files.replace(folder.appending("inner/two"), with: "a\nb\n")
+                try await files.replace(folder.appending("three"), with: "a\nb\nc\nd")
+                let sample = try SampleProcess("LineCount", folder.string)
+                let lines = try sample.remainingLines()
+                #expect(lines.last == "5 in all")
+                let counts = ["2 \(folder)/inner/two", "3 \(folder)/three"]
+                #expect(Set(lines.dropLast()) == Set(counts))
+                #expect(sample.exitStatus() == 0)
+            }
+        }
+    }
+
+    @Test func `the folder watch tells what happens, and ends with the folder`() async throws {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let files = runtime.nextLoop.files
+            try await files.withTemporaryDirectory { outer in
+                let folder = outer.appending("watched")
+                let missing = try SampleProcess("FolderWatch", folder.appending("file").string)
+                #expect(try missing.line() == "watch \(folder): no such file or directory (ENOENT)")
+                try await files.createDirectory(folder)
+                let sample = try SampleProcess("FolderWatch", folder.string)
+                #expect(try sample.line() == "watching \(folder)")
+                let file = folder.appending("file")
+                try await files.createDirectory(file)
+                #expect(try sample.line() == "created \(file)")
+                try await files.setPermissions([.ownerReadWriteExecute, .groupRead], of: file)
+                #expect(try sample.line() == "changed \(file)")
+                try await files.remove(file)
+                #expect(try sample.line() == "removed \(file)")
+                try await files.remove(folder)
+                #expect(try sample.line() == "removed \(folder)")
+                #expect(sample.exitStatus() == 0)
+            }
+        }
     }
 
     @Test func `the background worker's failure reaches who waits and who stops it later`() throws {

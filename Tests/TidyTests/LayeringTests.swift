@@ -61,8 +61,10 @@ struct LayeringTests {
         }
     }
 
-    @Test func `Heddle imports the C library and the standard library, nothing else`() throws {
-        let known: Set = ["CLibuv", "Glibc", "Synchronization"]
+    @Test func `Heddle imports the C library, the standard library and swift-system, nothing else`()
+        throws
+    {
+        let known: Set = ["CLibuv", "Glibc", "Synchronization", "SystemPackage"]
         for file in try Repository.swiftFiles(under: "Sources/Heddle") {
             for line in file.code.indices {
                 guard let match = file.code[line].firstMatch(of: /\bimport\s+(\w+)/) else {
@@ -73,10 +75,11 @@ struct LayeringTests {
         }
     }
 
-    @Test func `samples import Heddle, and the C library at most`() throws {
+    @Test func `samples import Heddle, and the C library and swift-system at most`() throws {
         for file in try Repository.swiftFiles(under: "Sources/Samples") {
             let imports = file.code.compactMap { $0.firstMatch(of: /^\s*import\s+(\w+)/)?.1 }
-            #expect(Set(imports).subtracting(["Glibc"]) == ["Heddle"], "\(file.path)")
+            #expect(
+                Set(imports).subtracting(["Glibc", "SystemPackage"]) == ["Heddle"], "\(file.path)")
         }
     }
 }

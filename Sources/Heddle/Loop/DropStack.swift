@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Handles whose last user reference went on another thread, waiting for their loop to close them.
+/// Handles and files whose last user reference went on another thread, waiting for their loop to close them.
 ///
 /// A stack without a lock, since a `deinit` pushes: one exchange of the head. The loop takes all at
 /// once, so the head never returns to an old value while somebody holds it.
@@ -10,15 +10,15 @@ final class DropStack: Sendable {
     /// The address of the newest handle, 0 for none, or the mark.
     private let head = Atomic<UInt>(0)
 
-    /// Leaves `handle` for its loop; false if the loop has ended, which has closed the handle.
+    /// Leaves `owned` for its loop; false if the loop has ended, which has closed it.
     /// Safe to call from any thread.
-    func push(_ handle: UVHandle) -> Bool {
+    func push(_ owned: LoopOwned) -> Bool {
         // The stack owns a reference from here to `takeAll`.
-        let reference = unsafe Unmanaged.passRetained(handle)
+        let reference = unsafe Unmanaged.passRetained(owned)
         let address = unsafe UInt(bitPattern: reference.toOpaque())
         var top = head.load(ordering: .relaxed)
         while top != Self.shutMark {
-            handle.nextDropped = top
+            owned.nextDropped = top
             let (done, current) = head.weakCompareExchange(
                 expected: top, desired: address, ordering: .acquiringAndReleasing)
             if done { return true }
@@ -28,20 +28,20 @@ final class DropStack: Sendable {
         return false
     }
 
-    /// On the loop: the handles left so far; with `shutting`, none are accepted from now on.
-    func takeAll(shutting: Bool = false) -> [UVHandle] {
+    /// On the loop: what was left so far; with `shutting`, none are accepted from now on.
+    func takeAll(shutting: Bool = false) -> [LoopOwned] {
         let top = head.load(ordering: .relaxed)
         // Once shut it stays shut: an exchange would open it again for pushes that nobody takes.
         if top == Self.shutMark || (top == 0 && !shutting) { return [] }
         var next = head.exchange(shutting ? Self.shutMark : 0, ordering: .acquiringAndReleasing)
-        var handles: [UVHandle] = []
+        var found: [LoopOwned] = []
         while next != 0, next != Self.shutMark {
             // Pushed by `push` with a reference, which passes to the array.
             let pointer = unsafe UnsafeRawPointer(bitPattern: next).unsafelyUnwrapped
-            let handle = unsafe Unmanaged<UVHandle>.fromOpaque(pointer).takeRetainedValue()
-            next = handle.nextDropped
-            handles.append(handle)
+            let owned = unsafe Unmanaged<LoopOwned>.fromOpaque(pointer).takeRetainedValue()
+            next = owned.nextDropped
+            found.append(owned)
         }
-        return handles
+        return found
     }
 }

@@ -29,7 +29,7 @@ extension LoopCore {
     @inline(never)
     func takeMail() {
         inbox.take(Self.mailPerDrain, into: queues)
-        for handle in dropped.takeAll() { handle.didLoseLastUser() }
+        for owned in dropped.takeAll() { owned.didLoseLastUser() }
         if locals.hasAbandoned { post { self.locals.destroyAbandoned() } }
     }
 
@@ -72,12 +72,12 @@ extension LoopCore {
         }
     }
 
-    /// Asks the loop to close a handle nobody uses any more. Safe from any thread; takes no lock, so
+    /// Asks the loop to close a handle or file nobody uses any more. Safe from any thread; takes no lock, so
     /// it suits a `deinit`.
-    func drop(_ handle: UVHandle) {
+    func drop(_ owned: LoopOwned) {
         if isCurrent {
-            handle.didLoseLastUser()
-        } else if dropped.push(handle) {
+            owned.didLoseLastUser()
+        } else if dropped.push(owned) {
             inbox.announce()
         }
     }

@@ -43,6 +43,9 @@ extension LoopCore {
         residents = []
         stopTimers()
         resolver.close()
+        // Nobody waits for work on libuv's pool any more, but what has begun there cannot be broken off: the speed
+        // of the disks bounds this.
+        while uv.pendingRequests > 0 { uv.runOnce() }
         closeHandles { $0.kind == .signal }
         turn(while: { self.uv.liveCount(.signal) > 0 })
         stopObserver?(.timersClosed)
@@ -83,7 +86,7 @@ extension LoopCore {
     /// once nobody can be ringing it.
     private func shutTheDoor() {
         inbox.shut()
-        for handle in dropped.takeAll(shutting: true) { handle.didLoseLastUser() }
+        for owned in dropped.takeAll(shutting: true) { owned.didLoseLastUser() }
         turn(while: { self.inbox.mayHaveMail })
         inbox.take(.max, into: queues)
         // A ringer is inside for a few instructions and one system call, but may be off the CPU meanwhile:

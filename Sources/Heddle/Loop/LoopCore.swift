@@ -48,8 +48,11 @@ internal import Synchronization
     /// Set when a stop has come to closing by force: operations fail with `.loopStopped` from then on.
     var isRefusingWork = false
 
-    /// Handles dropped on other threads, waiting to be closed by the loop.
+    /// Handles and files dropped on other threads, waiting to be closed by the loop.
     let dropped = DropStack()
+
+    /// What this loop has in libuv's worker pool.
+    private(set) lazy var poolShare = PoolShare(core: self)
 
     /// Connections that are open, or have been given to this loop and will be.
     private let connectionCount = Atomic<Int>(0)

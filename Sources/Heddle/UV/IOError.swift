@@ -109,8 +109,14 @@ extension IOError {
         public static let addressNotAvailable = Code("addressNotAvailable")
         /// Nothing has the path.
         public static let notFound = Code("notFound")
+        /// Something has the path already.
+        public static let alreadyExists = Code("alreadyExists")
         /// A folder where a file is meant, a file where a folder is, or something that is neither.
         public static let wrongFileType = Code("wrongFileType")
+        /// The folder has something in it.
+        public static let notEmpty = Code("notEmpty")
+        /// The file system, or the user's part of it, is full.
+        public static let outOfSpace = Code("outOfSpace")
         /// The system forbids it.
         public static let permissionDenied = Code("permissionDenied")
         /// An argument is out of its bounds or malformed.
@@ -135,8 +141,11 @@ extension IOError {
             "EADDRINUSE": .addressInUse,
             "EADDRNOTAVAIL": .addressNotAvailable,
             "EACCES": .permissionDenied, "EPERM": .permissionDenied,
-            "ENOENT": .notFound, "EISDIR": .wrongFileType, "ENOTDIR": .wrongFileType,
-            "ENAMETOOLONG": .invalidArgument, "E2BIG": .invalidArgument,
+            "ENOENT": .notFound, "EEXIST": .alreadyExists, "ENOTEMPTY": .notEmpty,
+            "EISDIR": .wrongFileType, "ENOTDIR": .wrongFileType, "ELOOP": .wrongFileType,
+            "ENOSPC": .outOfSpace, "EDQUOT": .outOfSpace, "EROFS": .permissionDenied,
+            "ENAMETOOLONG": .invalidArgument, "EXDEV": .invalidArgument,
+            "E2BIG": .invalidArgument,
             "ETIMEDOUT": .timedOut,
             "ENETUNREACH": .unreachable, "EHOSTUNREACH": .unreachable,
             "EPIPE": .broken, "ECONNRESET": .broken, "ECONNABORTED": .broken, "ENOTCONN": .broken,

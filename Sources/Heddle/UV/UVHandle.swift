@@ -8,7 +8,7 @@ internal import CLibuv
 ///
 /// Everything here belongs to the loop's thread.
 // Exclusivity: the fields are read and set by single statements.
-@safe class UVHandle {
+@safe class UVHandle: LoopOwned {
     enum Phase: UInt8 {
         case open, closing, closed
     }
@@ -17,9 +17,6 @@ internal import CLibuv
 
     /// libuv's memory: valid until the close callback, which is when `phase` becomes `closed`.
     private final let memory: UnsafeMutableRawPointer
-    /// The next in the stack of dropped handles, which alone uses it.
-    final var nextDropped: UInt = 0
-
     // The small fields last, so that those of a subclass lie right behind them: a connection is counted
     // in bytes.
     final let kind: UVHandleKind
@@ -46,6 +43,7 @@ internal import CLibuv
             phase = .closed
             throw UVError(status: status)
         }
+        super.init()
         // The loop's own reference to this object, given back in the close callback.
         unsafe raw(as: uv_handle_t.self).pointee.data = Unmanaged.passRetained(self).toOpaque()
         loop.handleOpened(kind)
@@ -77,7 +75,7 @@ internal import CLibuv
     func didClose() {}
 
     /// Runs on the loop when nobody refers to the handle's public face any more.
-    func didLoseLastUser() {
+    override func didLoseLastUser() {
         close()
     }
 

@@ -113,6 +113,10 @@ internal import Glibc
     /// Set by the loop's tick while that is open.
     var tick: UVTick?
 
+    /// Requests in the worker pool's hands: file work. They keep the loop from closing, and a
+    /// begun one cannot be broken off.
+    var pendingRequests = 0
+
     /// Called after every libuv callback that runs outside the poll: what it made ready has its turn
     /// before the next poll.
     func needsTurn() {

@@ -14,7 +14,7 @@ extension HeddleTests {
                 #expect(
                     Set(taken.map(ObjectIdentifier.init)) == Set(timers.map(ObjectIdentifier.init)))
                 #expect(stack.takeAll().isEmpty)
-                for timer in taken { timer.close() }
+                for timer in timers { timer.close() }
                 uv.run()
             }
         }

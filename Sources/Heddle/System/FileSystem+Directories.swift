@@ -1,0 +1,53 @@
+public import SystemPackage
+
+/// Folders, and what lies in them.
+extension FileSystem {
+    /// Folders within folders that a walk or removal goes down at most; each costs a descriptor meanwhile.
+    public static var maximumDepth: Int { OpenFile.maximumDepth }
+
+    /// What lies in a folder, in the file system's own order, without `.` and `..`.
+    ///
+    /// Each iteration reads the folder anew, some hundreds of entries at a time. What comes or goes meanwhile may
+    /// be in it or not.
+    public func entries(of path: FilePath) -> DirectoryEntries {
+        DirectoryEntries(files: self, path: path, depth: 0)
+    }
+
+    /// What lies in a folder and in the folders within it, each folder before what lies in it. Symbolic links are
+    /// not followed.
+    ///
+    /// - Parameters:
+    ///   - path: where to begin; it is not itself among the entries.
+    ///   - descends: asked for each folder whether to go into it; ``DirectoryEntry/depth`` tells how far down it
+    ///     lies.
+    public func walk(
+        _ path: FilePath, descends: @escaping @Sendable (DirectoryEntry) -> Bool = { _ in true }
+    ) -> DirectoryWalk {
+        DirectoryWalk(files: self, path: path, descends: descends)
+    }
+
+    /// Removes a folder with everything in it, or a file. Symbolic links are removed, not followed.
+    ///
+    /// A cancelled or failed removal leaves what it had not come to.
+    public func removeTree(_ path: FilePath) async throws {
+        while try await perform("remove", on: path, { try !Self.removeSome(of: path) }) {}
+    }
+
+    /// What one step of a removal takes away before it lets other work have the thread.
+    private static let removalsPerStep = 256
+
+    /// On a thread of the pool: removes a part of what lies under `path`, at last itself; whether all is gone.
+    static func removeSome(of path: FilePath) throws -> Bool {
+        guard try status(of: path, followingLink: false).type == .directory else {
+            try remove(path)
+            return true
+        }
+        let flags = OpenFile.directoryFlags
+        let folder = try OpenFile(path, flags: flags, permissions: [])
+        defer { folder.close() }
+        var budget = removalsPerStep
+        guard try folder.removeContents(budget: &budget) else { return false }
+        try remove(path)
+        return true
+    }
+}
