@@ -44,7 +44,9 @@ extension HeddleTests {
             (ENETUNREACH, .unreachable), (EPIPE, .broken), (ECONNRESET, .broken),
             (ENOTCONN, .broken), (EBADF, .invalidArgument), (ENOTSOCK, .invalidArgument),
             (EMFILE, .resourcesExhausted), (ENFILE, .resourcesExhausted),
-            (ENOMEM, .resourcesExhausted), (ENOBUFS, .resourcesExhausted), (ENOSPC, .system),
+            (ENOMEM, .resourcesExhausted), (ENOBUFS, .resourcesExhausted), (EIO, .system),
+            (ENOSPC, .outOfSpace), (ENOENT, .notFound), (EEXIST, .alreadyExists),
+            (EISDIR, .wrongFileType), (ENOTEMPTY, .notEmpty), (EMSGSIZE, .limitExceeded),
         ])
         func `the system's reason decides the code`(number: Int32, code: IOError.Code) {
             #expect(IOError(errno: number, "try").code == code)
