@@ -107,7 +107,7 @@ extension HeddleTests {
                     let mine = list.all.filter { $0 / 1000 == index }
                     #expect(mine == mine.sorted())
                 }
-                expectNothingLeft(on: loop)
+                await expectNothingLeft(on: loop)
                 check.expectUnchanged()
             }
         }
@@ -187,7 +187,7 @@ extension HeddleTests {
             left.handle.close()
             loop.core.uv.run()
             try loop.core.uv.close()
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
         }
 
         // Sendable: used on the loop's thread, and by the test when that has ended.

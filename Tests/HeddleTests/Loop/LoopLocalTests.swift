@@ -204,7 +204,7 @@ extension HeddleTests {
                 for _ in 0..<spins where runtime.loops.isEmpty { break }
                 try await waiting { try await runtime.stop(within: .zero) }
                 for user in users { _ = await user.result }
-                for loop in runtime.loops { expectNothingLeft(on: loop) }
+                for loop in runtime.loops { await expectNothingLeft(on: loop) }
                 let ended = log.all.filter { $0.hasSuffix("ended on it") }.count
                 #expect(ended == log.all.filter { $0.hasSuffix("made on it") }.count)
                 #expect(log.count == 2 * ended)

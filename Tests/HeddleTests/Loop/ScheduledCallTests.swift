@@ -126,7 +126,7 @@ extension HeddleTests {
             try await waiting { try await worker.stop(within: .zero) }
             let late = Token(alive)
             loop.schedule(after: .zero) { late.use() }.cancel()
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
             withExtendedLifetime(late) { expect(alive.value, 1) }
         }
     }

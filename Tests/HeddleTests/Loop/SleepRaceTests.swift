@@ -89,7 +89,7 @@ extension HeddleTests {
                     let outcome = try await waiting { await task.result }
                     #expect(throws: (any Error).self) { try outcome.get() }
                 }
-                expectNothingLeft(on: loop)
+                await expectNothingLeft(on: loop)
             }
         }
     }

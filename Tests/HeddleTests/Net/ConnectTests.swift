@@ -305,7 +305,7 @@ extension HeddleTests {
                 }
                 let error = await #expect(throws: IOError.self) { try await attempt.value }
                 #expect(error?.code == .loopStopped)
-                expectNothingLeft(on: loop)
+                await expectNothingLeft(on: loop)
             }
         }
 

@@ -149,7 +149,7 @@ extension HeddleTests {
             try await waiting { try await runtime.stop(within: .zero) }
             let error = await #expect(throws: IOError.self) { try await attempt.value }
             #expect(error?.code == .loopStopped)
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
         }
 
         /// Two listeners that answer at about the same time, and a cancel among them.

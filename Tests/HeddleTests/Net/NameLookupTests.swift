@@ -56,7 +56,7 @@ extension HeddleTests {
             try await waiting { try await runtime.stop(within: .zero) }
             let error = await #expect(throws: IOError.self) { try await attempt.value }
             #expect(error?.code == .loopStopped)
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
             // The thread was left to itself, and ends with its look-up.
             resolver.release.fire()
             ResourceCheck.expectEnded(threads: resolver.threads.all)

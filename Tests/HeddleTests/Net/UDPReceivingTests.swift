@@ -101,7 +101,7 @@ extension HeddleTests {
                 try await receiving.value
                 try await sending.value
                 #expect(ends.all == [.loopStopped, .loopStopped])
-                expectNothingLeft(on: loop)
+                await expectNothingLeft(on: loop)
             }
         }
 

@@ -94,7 +94,7 @@ extension HeddleTests {
             try await waiting { try await stopping.value }
             try await serving.value
             #expect(try peer.receiveDatagram() == [42])
-            for loop in runtime.loops { expectNothingLeft(on: loop) }
+            for loop in runtime.loops { await expectNothingLeft(on: loop) }
         }
 
         @Test func `a stop is no error to a handler that waits for a datagram`() async throws {

@@ -74,7 +74,7 @@ extension HeddleTests {
                 #expect(error?.code == .timedOut)
                 #expect(error.map { "\($0)" }?.contains("1 call ") == true)
             }
-            for loop in busy.runtime.loops { expectNothingLeft(on: loop) }
+            for loop in busy.runtime.loops { await expectNothingLeft(on: loop) }
             busy.release.fire()
             #expect(try await waiting { try await busy.first.value } == 1)
             let error = await #expect(throws: IOError.self) { try await busy.runtime.wait() }

@@ -16,7 +16,7 @@ extension HeddleTests {
             let runtime = try Runtime.start(options)
             try await waiting(for: .seconds(60)) { try await body(runtime) }
             try await waiting(for: .seconds(30)) { try await runtime.stop(within: .seconds(5)) }
-            for loop in runtime.loops { expectNothingLeft(on: loop) }
+            for loop in runtime.loops { await expectNothingLeft(on: loop) }
             check.expectUnchanged()
         }
 

@@ -13,7 +13,7 @@ extension HeddleTests {
             }
             #expect(value == 42)
             #expect(loops.count == 3)
-            for loop in loops.all { expectNothingLeft(on: loop) }
+            for loop in loops.all { await expectNothingLeft(on: loop) }
             check.expectUnchanged()
         }
 
@@ -26,7 +26,7 @@ extension HeddleTests {
                     throw WaitedTooLong()
                 }
             }
-            for loop in loops.all { expectNothingLeft(on: loop) }
+            for loop in loops.all { await expectNothingLeft(on: loop) }
             check.expectUnchanged()
         }
 
@@ -90,7 +90,7 @@ extension HeddleTests {
             try await waiting { try await fromLoop.value }
             try await waiting { try await runtime.stop() }
             try await waiting { try await runtime.wait() }
-            for loop in runtime.loops { expectNothingLeft(on: loop) }
+            for loop in runtime.loops { await expectNothingLeft(on: loop) }
         }
 
         @Test func `the blocking forms refuse every thread of the runtime`() async throws {

@@ -39,7 +39,7 @@ extension HeddleTests {
             #expect(ended.all == [1], "the listener goes first, the connection before the timers")
             #expect(timers.all == [2, 1, 0, 0, 0], "the sleeper's, and first that of the grace")
             await #expect(throws: IOError.self) { try await sleeper.value }
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
         }
 
         /// L12, for each operation by itself; sixty stops each, a thousand with
@@ -76,7 +76,7 @@ extension HeddleTests {
                     let code = (error as? IOError)?.code
                     #expect(code == .loopStopped || code == .closed, "\(error)")
                 }
-                expectNothingLeft(on: loop)
+                await expectNothingLeft(on: loop)
                 scene.end()
                 check.expectUnchanged()
             }

@@ -72,7 +72,7 @@ extension HeddleTests {
                 // Torn down once, each step of it.
                 #expect(phases.all == [.connectionsEnded, .timersClosed, .inboxShut, .loopClosed])
                 await #expect(throws: WaitedTooLong.self) { try await worker.wait() }
-                expectNothingLeft(on: loop)
+                await expectNothingLeft(on: loop)
             }
         }
 
@@ -102,7 +102,7 @@ extension HeddleTests {
                     }
                 }
                 #expect(worker.control.state == .stopped)
-                if let loop = try? worker.loop { expectNothingLeft(on: loop) }
+                if let loop = try? worker.loop { await expectNothingLeft(on: loop) }
             }
             check.expectUnchanged()
         }

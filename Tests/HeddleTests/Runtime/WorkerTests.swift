@@ -14,7 +14,7 @@ extension HeddleTests {
             try worker.start()
             try await waiting { try await worker.wait() }
             #expect(worker.control.state == .stopped)
-            expectNothingLeft(on: try worker.loop)
+            await expectNothingLeft(on: try worker.loop)
             check.expectUnchanged()
         }
 
@@ -104,7 +104,7 @@ extension HeddleTests {
                 try await worker.stop()
             }
             try await waiting { try await task.value }
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
             check.expectUnchanged()
         }
 

@@ -34,7 +34,7 @@ extension HeddleTests {
                 for client in busy {
                     try await waiting(for: .seconds(10), "a client") { _ = await client.result }
                 }
-                for loop in runtime.loops + clients.loops { expectNothingLeft(on: loop) }
+                for loop in runtime.loops + clients.loops { await expectNothingLeft(on: loop) }
                 check.expectUnchanged()
                 #expect(server.statistics.openConnections == 0)
             }
@@ -57,7 +57,7 @@ extension HeddleTests {
                     try await served.value
                 }
                 for client in busy { _ = await client.result }
-                for loop in runtime.loops { expectNothingLeft(on: loop) }
+                for loop in runtime.loops { await expectNothingLeft(on: loop) }
                 #expect(alive.value == 0)
             }
         }

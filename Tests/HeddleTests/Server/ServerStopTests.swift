@@ -92,7 +92,7 @@ extension HeddleTests {
                 for peer in peers { peer.close() }
             }
             _ = await heartbeat.result
-            for loop in runtime.loops { expectNothingLeft(on: loop) }
+            for loop in runtime.loops { await expectNothingLeft(on: loop) }
         }
 
         @Test func `connections past the deadline see their cancellation and are closed`()
@@ -195,7 +195,7 @@ extension HeddleTests {
             gone.fire()
             try await waiting(for: .seconds(5), "the server") { try await served.value }
             try await waiting(for: .seconds(5), "the handler") { try await ended.wait() }
-            expectNothingLeft(on: runtime.loops[0])
+            await expectNothingLeft(on: runtime.loops[0])
         }
 
         @Test func `stopping a server is safe any number of times, from anywhere`() async throws {

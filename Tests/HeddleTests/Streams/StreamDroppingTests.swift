@@ -127,7 +127,7 @@ extension HeddleTests {
                 try await onThreads(3) { _ in while box.dropOne() {} }
                 try await runtime.stop(within: .zero)
                 for peer in peers { peer.close() }
-                expectNothingLeft(on: runtime.loops[0])
+                await expectNothingLeft(on: runtime.loops[0])
                 check.expectUnchanged()
             }
         }

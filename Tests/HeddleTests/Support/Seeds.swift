@@ -39,6 +39,14 @@ enum TestScale {
         getenv("HEDDLE_TEST_SCALE").map { String(cString: $0) == "full" } ?? false
     }
 
+    /// How much slower instrumented code is than code as it ships, for bounds on time that are the product's.
+    static var slowness: Int {
+        let isInstrumented = ["__tsan_init", "__asan_init"].contains { (name: String) in
+            dlsym(nil, name) != nil
+        }
+        return isInstrumented ? 10 : 1
+    }
+
     static func times(_ usual: Int, full: Int) -> Int {
         isFull ? full : usual
     }

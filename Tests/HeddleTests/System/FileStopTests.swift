@@ -63,7 +63,7 @@ extension HeddleTests {
                         }
                     }
                     #expect(begun.value == ended.value)
-                    expectNothingLeft(on: loop)
+                    await expectNothingLeft(on: loop)
                 }
                 // Nothing is left open, nor half made.
                 #expect(Disk.descriptors(of: folder) == 0)
@@ -102,7 +102,7 @@ extension HeddleTests {
             for task in tasks.prefix(4) { try await task.value }
             try await stop.value
             #expect(ran.value == 4)
-            expectNothingLeft(on: loop)
+            await expectNothingLeft(on: loop)
         }
 
         @Test(arguments: Seed.some(2))
