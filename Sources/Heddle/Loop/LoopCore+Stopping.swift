@@ -89,6 +89,8 @@ extension LoopCore {
         for owned in dropped.takeAll(shutting: true) { owned.didLoseLastUser() }
         turn(while: { self.inbox.mayHaveMail })
         inbox.take(.max, into: queues)
+        // Each once: what these make ready comes late.
+        for _ in 0..<queues.readyCount { queues.popReady().map(run) }
         // A ringer is inside for a few instructions and one system call, but may be off the CPU meanwhile:
         // this must not give up on it.
         while !inbox.bell.closeIfQuiet() {

@@ -33,6 +33,8 @@
     @inline(__always)
     var hasReady: Bool { unsafe !state.pointee.ready.isEmpty }
 
+    var readyCount: Int { unsafe state.pointee.ready.count }
+
     @inline(__always)
     func append(_ item: ReadyItem) {
         unsafe state.pointee.ready.append(item)

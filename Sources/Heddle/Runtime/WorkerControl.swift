@@ -172,7 +172,7 @@ final class WorkerControl: @unchecked Sendable {
             takeBody()
             stopped.publish(.success(()))
         case .beginTeardown: core?.post { self.beginTeardown(of: core!) }
-        case .shortenTeardown: core?.post { core!.shortenDrain(to: limit) }
+        case .shortenTeardown: core?.postUnlessEnded { core!.shortenDrain(to: limit) }
         case .noted, .alreadyStopped: break
         }
     }
