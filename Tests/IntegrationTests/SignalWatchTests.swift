@@ -89,16 +89,18 @@ struct SignalWatchTests {
             let watch = try await SignalWatch.start(
                 [.windowSizeChange, .urgent], on: runtime.loops[0])
             let probe = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[0])
+            let last = try await SignalWatch.start([.urgent], on: runtime.loops[0])
             for _ in 0..<40 {
                 Self.send(.windowSizeChange)
                 #expect(await probe.next() == .windowSizeChange)
             }
             Self.send(.urgent)
+            // Signals reach a loop in their order: by now the watch has had all of those before.
+            #expect(await last.next() == .urgent)
             var came: [ProcessSignal] = []
             while came.last != .urgent, let signal = await watch.next() { came.append(signal) }
             #expect(came == Array(repeating: .windowSizeChange, count: 16) + [.urgent])
-            await probe.close()
-            await watch.close()
+            for each in [probe, last, watch] { await each.close() }
         }
     }
 
