@@ -1,22 +1,12 @@
-/// A TCP connection: bytes in both directions, with back-pressure.
-///
-/// A connection belongs to one loop for life. Its methods may be called from any task on any thread; on
-/// the loop (in a server's handler, or in a task started by ``EventLoop/task(name:priority:_:)``) they run in
-/// place, from elsewhere they go to the loop and back. One task reads at a time, a second one gets
-/// ``IOError/Code/busy``; any number may write, and each write stays in one piece.
-///
-/// Dropping the last reference closes the connection, after what was written has been sent. Errors that
-/// nobody waits for are then lost: call ``close()`` to hear of them.
-public final class TCPConnection: Sendable {
-    let stream: TCPStream
-
+/// A TCP connection: a ``ByteStream`` between two addresses.
+// Sendable: as its superclass; nothing is stored here.
+public final class TCPConnection: ByteStream, @unchecked Sendable {
     init(stream: TCPStream) {
-        self.stream = stream
+        super.init(core: stream)
     }
 
-    deinit {
-        stream.loop.drop(stream)
-    }
+    // Unsafe: the initializer took no other kind.
+    private var stream: TCPStream { unsafe unsafeDowncast(core, to: TCPStream.self) }
 
     /// The peer's address.
     public var remoteAddress: SocketAddress? { stream.remoteAddress }
@@ -24,22 +14,10 @@ public final class TCPConnection: Sendable {
     /// The address of this side; nil once the connection is closed.
     public var localAddress: SocketAddress? {
         get async {
-            guard stream.loop.isCurrent else {
-                return try? await stream.loop.hop { self.stream.localAddress }
+            guard core.loop.isCurrent else {
+                return try? await core.loop.hop { self.stream.localAddress }
             }
             return stream.localAddress
         }
-    }
-
-    /// The loop the connection belongs to; nil once that has ended.
-    public var loop: EventLoop? {
-        stream.loop.eventLoop
-    }
-}
-
-extension TCPConnection: CustomStringConvertible {
-    /// `TCPConnection(` and the peer's address `)`.
-    public var description: String {
-        "TCPConnection(\(stream.subject))"
     }
 }

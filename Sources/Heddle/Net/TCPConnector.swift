@@ -115,7 +115,7 @@ struct TCPConnector: Sendable {
     private static func callOff(_ group: inout TaskGroup<Outcome>) async {
         group.cancelAll()
         while let outcome = await group.next() {
-            if case .connected(let late) = outcome { await late.stream.abandon() }
+            if case .connected(let late) = outcome { await late.core.abandon() }
         }
     }
 
@@ -153,7 +153,7 @@ struct TCPConnector: Sendable {
     }
 }
 
-extension TCPStream {
+extension StreamCore {
     fileprivate func begin(on socket: Socket, to address: SocketAddress) throws {
         do {
             do {

@@ -9,12 +9,12 @@
 public final class ChildProcess: Sendable {
     /// A stream to or from a child. It carries bytes both ways below, so half of it is idle: write to
     /// ``ChildProcess/standardInput``, read from the others.
-    public typealias Stream = TCPConnection
+    public typealias Stream = ByteStream
 
     /// The system's number of the process. Another process may have it once this one has ended.
     public let processID: Int32
     /// What the process reads, if that was to be a stream: what is written here. Closing it, or
-    /// ``TCPConnection/shutdownWrite()``, is the end of its input.
+    /// ``ByteStream/shutdownWrite()``, is the end of its input.
     public let standardInput: Stream?
     /// What the process writes, if that was to be a stream.
     public let standardOutput: Stream?

@@ -89,7 +89,7 @@ struct ChildStreams {
             Socket(descriptor: ends[0]), from: nil, on: loop,
             settings: StreamSettings(limits: configuration.streamLimits),
             operation: operation(which), subject: "a socket")
-        self[keyPath: side] = TCPConnection(stream: stream)
+        self[keyPath: side] = ByteStream(core: stream)
         return ends[1]
     }
 

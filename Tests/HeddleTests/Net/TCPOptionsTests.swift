@@ -38,7 +38,7 @@ extension HeddleTests {
             try await withTestLoop { loop in
                 let (near, peer) = try await StreamKind.tcpIPv4.connect(on: loop, options: chosen)
                 defer { peer.close() }
-                let socket = RawSocket(near.stream.descriptor)
+                let socket = RawSocket(near.core.descriptor)
                 #expect(socket.option(Int32(TCP_NODELAY), level: Int32(IPPROTO_TCP)) == 1)
                 #expect(socket.option(SO_KEEPALIVE) == 1)
                 #expect(socket.option(Int32(TCP_KEEPIDLE), level: Int32(IPPROTO_TCP)) == 7)
@@ -55,7 +55,7 @@ extension HeddleTests {
                 options.connection.sendBufferBytes = 20_000
                 let found = Recorder<[Int32]>()
                 try await serving(on: runtime, options: options) { connection in
-                    let socket = RawSocket(connection.stream.descriptor)
+                    let socket = RawSocket(connection.core.descriptor)
                     found.add([
                         socket.option(Int32(TCP_NODELAY), level: Int32(IPPROTO_TCP)),
                         socket.option(Int32(TCP_KEEPIDLE), level: Int32(IPPROTO_TCP)),

@@ -33,8 +33,8 @@ extension HeddleTests {
                 options.balance = .leastConnections
                 let places = Recorder<String>()
                 try await serving(on: runtime, options: options, grace: .zero) { connection in
-                    places.add(connection.stream.loop.name)
-                    try await connection.write(Bytes(connection.stream.loop.name))
+                    places.add(connection.core.loop.name)
+                    try await connection.write(Bytes(connection.core.loop.name))
                     _ = try await connection.read()
                 } _: { server in
                     var peers: [(RawSocket, String)] = []
@@ -65,7 +65,7 @@ extension HeddleTests {
                 let serve: @Sendable (ServerShare) async throws -> Void = { share in
                     try await share.serve(
                         .tasks { connection in
-                            places.add(connection.stream.loop.name)
+                            places.add(connection.core.loop.name)
                             all.fire()
                             _ = try await connection.read()
                         })
@@ -132,7 +132,7 @@ extension HeddleTests {
                 }
                 let served = Task {
                     try await server.serve { connection in
-                        places.add(connection.stream.loop.name)
+                        places.add(connection.core.loop.name)
                         try await connection.write("!")
                         all.fire()
                         _ = try await connection.read()

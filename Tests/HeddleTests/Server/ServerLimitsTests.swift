@@ -14,8 +14,8 @@ extension HeddleTests {
                 options.maximumConnectionsPerLoop = 3
                 let crowd = Crowd()
                 try await serving(on: runtime, options: options, grace: .zero) { connection in
-                    crowd.enter(connection.stream.loop.name)
-                    defer { crowd.leave(connection.stream.loop.name) }
+                    crowd.enter(connection.core.loop.name)
+                    defer { crowd.leave(connection.core.loop.name) }
                     try await connection.write("!")
                     _ = try await connection.read()
                 } _: { server in
@@ -43,7 +43,7 @@ extension HeddleTests {
                 options.balance = .roundRobin
                 options.maximumConnectionsPerLoop = 2
                 try await serving(on: runtime, options: options, grace: .zero) { connection in
-                    try await connection.write(Bytes(connection.stream.loop.name))
+                    try await connection.write(Bytes(connection.core.loop.name))
                     _ = try await connection.read()
                 } _: { server in
                     var peers: [(socket: RawSocket, loop: String)] = []

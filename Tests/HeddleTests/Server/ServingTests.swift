@@ -14,8 +14,8 @@ extension HeddleTests {
         ) async throws {
             try await withTestRuntime(threads: threads) { runtime in
                 try await serving(on: runtime) { connection in
-                    #expect(connection.stream.loop.isCurrent)
-                    #expect(EventLoop.current?.core === connection.stream.loop)
+                    #expect(connection.core.loop.isCurrent)
+                    #expect(EventLoop.current?.core === connection.core.loop)
                     for try await bytes in connection.inbound { try await connection.write(bytes) }
                 } _: { server in
                     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -22,12 +22,12 @@ extension HeddleTests {
         @Test(arguments: StreamKind.all)
         func `a read cancelled as its bytes come loses none`(kind: StreamKind) async throws {
             try await kind.withPeer { near, peer in
-                let loop = near.stream.loop.eventLoop!
+                let loop = near.core.loop.eventLoop!
                 let reader = Task(executorPreference: loop.taskExecutor) { try await near.read() }
                 try await near.until { $0.reader != nil }
                 await loop.run { loop in
                     _ = peer.writeWhatFits(Array("kept".utf8))
-                    #expect(RawSocket(near.stream.descriptor).waitReadable())
+                    #expect(RawSocket(near.core.descriptor).waitReadable())
                     for _ in 0..<LoopCore.jobsPerDrain + 10 { loop.post {} }
                     reader.cancel()
                 }

@@ -47,7 +47,7 @@ extension HeddleTests {
                 for _ in 0..<2 {
                     let error = await #expect(throws: IOError.self) { try await frames.next() }
                     #expect(error?.code == .unexpectedEnd)
-                    #expect(error?.subject == near.stream.subject)
+                    #expect(error?.subject == near.core.subject)
                 }
             }
         }
@@ -165,7 +165,7 @@ extension HeddleTests {
                 let error = await #expect(throws: IOError.self) {
                     try await far.write(frame: "a\nb", as: .lines)
                 }
-                #expect(error?.code == .invalidArgument && error?.subject == far.stream.subject)
+                #expect(error?.code == .invalidArgument && error?.subject == far.core.subject)
                 try await far.write(frame: "ab", as: .lines)
                 #expect(try await near.read(exactly: 3) == "ab\n")
             }

@@ -46,7 +46,7 @@ extension HeddleTests {
                 let thread = try await near.inside { _ in pthread_self() }
                 let interrupter = try Interrupter(of: thread)
                 defer { interrupter.end() }
-                let clock = near.stream.loop.eventLoop!.clock
+                let clock = near.core.loop.eventLoop!.clock
                 let total = 1 << 20
                 async let wrote: Void = near.writePatternAndFinish(
                     total, largest: 30_000, seed: Seed(number: 5))

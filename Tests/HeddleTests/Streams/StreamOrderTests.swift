@@ -41,7 +41,7 @@ extension HeddleTests {
                     try await near.write(pattern.next(60_000))
                     // On the loop, so that nothing comes between the flush and the note.
                     flushes.append(
-                        Task(executorPreference: near.stream.loop) {
+                        Task(executorPreference: near.core.loop) {
                             try await near.flush()
                             order.add(number)
                         })

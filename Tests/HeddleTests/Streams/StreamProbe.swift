@@ -10,18 +10,18 @@ extension StreamCore {
     var stagedBytes: Int { handling?.takeUnretainedValue().stagedCount ?? 0 }
 }
 
-extension TCPConnection {
+extension ByteStream {
     /// Lets the loop poll once: what the kernel has for it is delivered.
     func turnOfLoop() async throws {
-        try await stream.loop.eventLoop?.clock.sleep(for: .milliseconds(1))
+        try await core.loop.eventLoop?.clock.sleep(for: .milliseconds(1))
     }
 
     /// Runs `body` on the connection's loop: for what a test wants to see of the inside.
     func inside<T: Sendable>(_ body: @Sendable @escaping (StreamCore) throws -> T) async throws -> T
     {
-        let stream = stream
+        let stream = core
         if stream.loop.isCurrent { return try body(stream) }
-        return try await stream.loop.hop { try body(stream) }
+        return try await core.loop.hop { try body(stream) }
     }
 
     /// Waits until the inside of the stream is as `condition` says. The kernel announces some of what
@@ -30,9 +30,9 @@ extension TCPConnection {
         _ what: String = "the stream's state", limit: Duration = .seconds(10),
         _ condition: @Sendable @escaping (StreamCore) -> Bool
     ) async throws {
-        let core = stream.loop
-        let stream = stream
-        let clock = core.eventLoop!.clock
+        let loop = core.loop
+        let stream = core
+        let clock = loop.eventLoop!.clock
         try await waiting(for: limit, what) {
             while !(try await core.hop { condition(stream) }) {
                 try await clock.sleep(for: .milliseconds(1))

@@ -100,7 +100,7 @@ extension HeddleTests {
                 let (near, peer) = try await StreamKind.unix.connect(on: loop)
                 defer { peer.close() }
                 let seen = Recorder<String>()
-                let stream = near.stream
+                let stream = near.core
                 stream.setHandler(SeeingHandler(seen))
                 try await near.turnOfLoop()
                 // As libuv does it, with the handler held up between the read and the turn.

@@ -1,5 +1,5 @@
-/// Writing to a connection, and the ends of it.
-extension TCPConnection {
+/// Writing to a stream, and the ends of it.
+extension ByteStream {
     /// Writes `bytes`, without copying them.
     ///
     /// Returns when the bytes are taken, not when they are sent: small writes of one tick leave together
@@ -7,7 +7,7 @@ extension TCPConnection {
     /// (``StreamLimits/unsentHighWater``). The bytes are taken as a whole or, if this throws, not at all.
     ///
     /// - Throws: `CancellationError` if the task is cancelled while it waits; ``IOError`` with
-    ///   ``IOError/Code/broken`` when the connection broke, ``IOError/Code/closed`` after a close or
+    ///   ``IOError/Code/broken`` when the stream broke, ``IOError/Code/closed`` after a close or
     ///   ``shutdownWrite()`` on this side, ``IOError/Code/loopStopped``.
     @inlinable
     public func write(_ bytes: Bytes) async throws {
@@ -19,17 +19,17 @@ extension TCPConnection {
     /// costs a plain call.
     @usableFromInline
     func takeNow(_ bytes: Bytes) -> Bool {
-        guard stream.loop.isCurrent, stream.canTakeBytes else { return false }
-        stream.enqueue(bytes)
+        guard core.loop.isCurrent, core.canTakeBytes else { return false }
+        core.enqueue(bytes)
         return true
     }
 
     @usableFromInline
     func writeSlowly(_ bytes: Bytes) async throws {
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.write(bytes) }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.write(bytes) }
         }
-        try await stream.write(bytes)
+        try await core.write(bytes)
     }
 
     /// Writes the UTF-8 bytes of `string`; as ``write(_:)-(Bytes)``.
@@ -49,18 +49,18 @@ extension TCPConnection {
     }
 
     private func takeNow(copying span: RawSpan) -> Bool {
-        guard stream.loop.isCurrent, stream.canTakeBytes else { return false }
-        stream.enqueue(stream.pool.copy(span))
+        guard core.loop.isCurrent, core.canTakeBytes else { return false }
+        core.enqueue(core.pool.copy(span))
         return true
     }
 
     /// Writes several pieces in their order, as one: they leave in one system call where they can.
     /// As ``write(_:)-(Bytes)``.
     public func write(contentsOf pieces: [Bytes]) async throws {
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.write(contentsOf: pieces) }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.write(contentsOf: pieces) }
         }
-        try await stream.write(contentsOf: pieces)
+        try await core.write(contentsOf: pieces)
     }
 
     /// Waits until everything written so far has been handed to the kernel.
@@ -68,10 +68,10 @@ extension TCPConnection {
     /// - Throws: `CancellationError` if cancelled; nothing is taken back then. ``IOError`` with the reason
     ///   if it cannot be sent.
     public func flush() async throws {
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.flush() }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.flush() }
         }
-        try await stream.flush()
+        try await core.flush()
     }
 
     /// Half-close: the peer reads everything written and then the end; reading goes on. Again does
@@ -79,34 +79,34 @@ extension TCPConnection {
     ///
     /// - Throws: as ``flush()``.
     public func shutdownWrite() async throws {
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.shutdownWrite() }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.shutdownWrite() }
         }
-        try await stream.shutdownWrite()
+        try await core.shutdownWrite()
     }
 
-    /// Sends what was written and closes. Returns when the connection is closed; again does nothing.
+    /// Sends what was written and closes. Returns when the stream is closed; again does nothing.
     ///
     /// Waits for the peer to take the bytes no longer than ``StreamLimits/closeTimeout``, then resets. A
     /// cancelled close does not wait at all. Whoever reads or writes meanwhile gets ``IOError/Code/closed``.
     ///
     /// - Throws: ``IOError`` with the reason if bytes taken by earlier writes were lost and no write or
-    ///   flush has told so. The connection is closed all the same.
+    ///   flush has told so. The stream is closed all the same.
     public func close() async throws {
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.closeAndWait() }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.closeAndWait() }
         }
-        try await stream.closeAndWait()
+        try await core.closeAndWait()
     }
 
-    /// Ends the connection at once: what is unsent is dropped and the peer sees a reset. Returns before
+    /// Ends the stream at once: what is unsent is dropped and the peer sees a reset. Returns before
     /// it is closed; may be called from any thread, any number of times.
     public func reset() {
-        let stream = stream
-        guard stream.loop.isCurrent else {
-            stream.loop.post { stream.reset() }
+        let core = core
+        guard core.loop.isCurrent else {
+            core.loop.post { core.reset() }
             return
         }
-        stream.reset()
+        core.reset()
     }
 }

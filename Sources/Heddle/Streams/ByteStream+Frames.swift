@@ -1,35 +1,35 @@
-/// The input and output of a connection as frames.
-extension TCPConnection.Inbound {
+/// The input and output of a stream as frames.
+extension ByteStream.Inbound {
     /// The input cut into frames, to its end.
     ///
-    /// - Throws: (from the loop over it) as ``TCPConnection/read()``, and ``IOError`` with
+    /// - Throws: (from the loop over it) as ``ByteStream/read()``, and ``IOError`` with
     ///   ``IOError/Code/limitExceeded`` for a frame beyond the bound, ``IOError/Code/malformed`` for a length that cannot
     ///   be, ``IOError/Code/unexpectedEnd`` if the input ends in the middle of a frame. Where the next frame would begin
-    ///   is unknown after these, so they are thrown again by every further call, and the connection should be closed.
+    ///   is unknown after these, so they are thrown again by every further call, and the stream should be closed.
     public func frames(_ framing: Framing) -> Frames {
-        Frames(connection: connection, framing: framing)
+        Frames(stream: stream, framing: framing)
     }
 
-    /// The frames of a connection. Iterate once: what came behind the frame at which an iteration is given up, other
+    /// The frames of a stream. Iterate once: what came behind the frame at which an iteration is given up, other
     /// readers get only after ``Iterator/putBackRest()``.
     public struct Frames: AsyncSequence, Sendable {
         /// A frame without what marks its bounds: a slice of what was read, or a copy where it came in several pieces.
         public typealias Element = Bytes
-        let connection: TCPConnection
+        let stream: ByteStream
         let framing: Framing
 
         /// Begins an iteration; nothing is read before its first ``Iterator/next()``.
         public func makeAsyncIterator() -> Iterator {
-            Iterator(connection: connection, framing: framing)
+            Iterator(stream: stream, framing: framing)
         }
 
         /// One pass over the input.
         public struct Iterator: AsyncIteratorProtocol, Sendable {
-            let connection: TCPConnection
+            let stream: ByteStream
             var reader: FrameReader
 
-            init(connection: TCPConnection, framing: Framing) {
-                self.connection = connection
+            init(stream: ByteStream, framing: Framing) {
+                self.stream = stream
                 reader = FrameReader(framing)
             }
 
@@ -42,8 +42,8 @@ extension TCPConnection.Inbound {
 
             /// The next frame; nil at the end of the input.
             ///
-            /// - Throws: as ``TCPConnection/Inbound/frames(_:)``. Cancelling loses no byte: the beginning of a frame that
-            ///   has come is read again by the next call, or by whoever reads from the connection.
+            /// - Throws: as ``ByteStream/Inbound/frames(_:)``. Cancelling loses no byte: the beginning of a frame that
+            ///   has come is read again by the next call, or by whoever reads from the stream.
             @inlinable
             public mutating func next() async throws -> Bytes? {
                 if let frame = try takeNow() { return frame }
@@ -59,41 +59,41 @@ extension TCPConnection.Inbound {
                 return try await readNext()
             }
 
-            /// Gives the connection back what came behind the last frame, so that other readers get it, in order. To
+            /// Gives the stream back what came behind the last frame, so that other readers get it, in order. To
             /// be called while nobody else reads.
             public mutating func putBackRest() async {
                 let rest = reader.takeRest()
                 guard !rest.isEmpty else { return }
-                let stream = connection.stream
-                guard stream.loop.isCurrent else {
+                let core = stream.core
+                guard core.loop.isCurrent else {
                     // Putting back does not fail.
-                    try? await stream.loop.hop { stream.putBack([rest]) }
+                    try? await core.loop.hop { core.putBack([rest]) }
                     return
                 }
-                stream.putBack([rest])
+                core.putBack([rest])
             }
 
             @usableFromInline
             mutating func takeNow() throws -> Bytes? {
-                try reader.takeNow(from: connection.stream)
+                try reader.takeNow(from: stream.core)
             }
 
             @usableFromInline
             mutating func readNext() async throws -> Bytes? {
-                try await reader.next(from: connection.stream)
+                try await reader.next(from: stream.core)
             }
         }
     }
 }
 
-extension TCPConnection {
+extension ByteStream {
     /// Writes `frame` with what marks its bounds, as one and without copying it unless it is short; otherwise as
     /// ``write(_:)-(Bytes)``.
     ///
     /// - Throws: as ``Framing/pieces(of:)`` and ``write(_:)-(Bytes)``; nothing is written then.
     public func write(frame: Bytes, as framing: Framing) async throws {
-        try framing.check(frame.bytes, for: stream.subject)
-        if stream.loop.isCurrent, stream.canTakeBytes { return stream.enqueue(frame, as: framing) }
+        try framing.check(frame.bytes, for: core.subject)
+        if core.loop.isCurrent, core.canTakeBytes { return core.enqueue(frame, as: framing) }
         try await write(contentsOf: framing.piecesUnchecked(of: frame))
     }
 }

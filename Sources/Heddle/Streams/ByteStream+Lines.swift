@@ -1,5 +1,5 @@
-/// The input of a connection as lines of text.
-extension TCPConnection.Inbound {
+/// The input of a stream as lines of text.
+extension ByteStream.Inbound {
     /// The input as lines of text without their ends (LF, or CR LF). The last line may lack its end.
     /// Bytes that are not UTF-8 become U+FFFD. For lines as bytes there is `frames(.lines)`.
     public var lines: Lines { lines(maximumBytes: Framing.defaultMaximumLineBytes) }
@@ -7,12 +7,12 @@ extension TCPConnection.Inbound {
     /// The same with a bound of one's own.
     ///
     /// - Parameter maximumBytes: the longest line taken, without its end. A longer one makes the
-    ///   iteration throw ``IOError/Code/limitExceeded``, and the connection should be closed then.
+    ///   iteration throw ``IOError/Code/limitExceeded``, and the stream should be closed then.
     public func lines(maximumBytes: Int) -> Lines {
         Lines(frames: frames(.lines(maximumBytes: maximumBytes)))
     }
 
-    /// The lines of a connection. What one iteration has begun to read the next one does not get: iterate
+    /// The lines of a stream. What one iteration has begun to read the next one does not get: iterate
     /// once.
     public struct Lines: AsyncSequence, Sendable {
         /// A line without its end.
@@ -30,7 +30,7 @@ extension TCPConnection.Inbound {
 
             /// The next line; nil at the end of the input.
             ///
-            /// - Throws: as ``TCPConnection/read()``; cancelling loses no byte.
+            /// - Throws: as ``ByteStream/read()``; cancelling loses no byte.
             @inlinable
             public mutating func next() async throws -> String? {
                 if let line = try takeNow() { return line }

@@ -1,19 +1,19 @@
-/// Reading from a connection, a piece at a time or as a sequence.
-extension TCPConnection {
+/// Reading from a stream, a piece at a time or as a sequence.
+extension ByteStream {
     /// The next bytes that come, at least one; nil at the end of the input.
     ///
     /// - Throws: `CancellationError` when the task is cancelled, and then no byte is lost: the next read
     ///   gets what this one would have. ``IOError`` with ``IOError/Code/busy`` if another task is
-    ///   reading, ``IOError/Code/broken`` when the connection broke, ``IOError/Code/closed`` after a close
+    ///   reading, ``IOError/Code/broken`` when the stream broke, ``IOError/Code/closed`` after a close
     ///   on this side, ``IOError/Code/loopStopped``.
     public func read() async throws -> Bytes? {
-        guard stream.loop.isCurrent else { return try await readElsewhere() }
-        return try await stream.read(upTo: .max)
+        guard core.loop.isCurrent else { return try await readElsewhere() }
+        return try await core.read(upTo: .max)
     }
 
     @inline(never)
     private func readElsewhere() async throws -> Bytes? {
-        try await stream.loop.hop { try await self.stream.read(upTo: .max) }
+        try await core.loop.hop { try await self.core.read(upTo: .max) }
     }
 
     /// The next bytes that come, from one to `limit` of them; nil at the end of the input.
@@ -23,13 +23,13 @@ extension TCPConnection {
     public func read(upTo limit: Int) async throws -> Bytes? {
         guard limit > 0 else {
             throw IOError(
-                .invalidArgument, "read from", on: stream.subject,
+                .invalidArgument, "read from", on: core.subject,
                 reason: "a limit of \(limit) bytes")
         }
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.read(upTo: limit) }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.read(upTo: limit) }
         }
-        return try await stream.read(upTo: limit)
+        return try await core.read(upTo: limit)
     }
 
     /// Reads into `buffer`, from its start, as many bytes as have come and fit: at least one, or 0 at the
@@ -63,41 +63,41 @@ extension TCPConnection {
         guard count > 0 else {
             if count == 0 { return Bytes() }
             throw IOError(
-                .invalidArgument, "read from", on: stream.subject,
+                .invalidArgument, "read from", on: core.subject,
                 reason: "a count of \(count) bytes")
         }
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.read(exactly: count) }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.read(exactly: count) }
         }
-        return try await stream.read(exactly: count)
+        return try await core.read(exactly: count)
     }
 
     /// What comes in, piece by piece as it comes, to the end of the input.
     ///
     /// - Throws: (from the loop over it) as ``read()``.
-    public var inbound: Inbound { Inbound(connection: self) }
+    public var inbound: Inbound { Inbound(stream: self) }
 
-    /// The bytes of a connection as a sequence. Iterations take turns: what one leaves, the next gets.
+    /// The bytes of a stream as a sequence. Iterations take turns: what one leaves, the next gets.
     public struct Inbound: AsyncSequence, Sendable {
         /// A piece as it came: from one byte to 128 KiB.
         public typealias Element = Bytes
-        let connection: TCPConnection
+        let stream: ByteStream
 
         /// Begins an iteration; nothing is read before its first ``Iterator/next()``.
         public func makeAsyncIterator() -> Iterator {
-            Iterator(connection: connection)
+            Iterator(stream: stream)
         }
 
         /// One pass over the input.
         public struct Iterator: AsyncIteratorProtocol {
-            @usableFromInline let connection: TCPConnection
+            @usableFromInline let stream: ByteStream
 
             /// The next piece; nil at the end of the input.
             ///
-            /// - Throws: as ``TCPConnection/read()``; cancelling loses no byte.
+            /// - Throws: as ``ByteStream/read()``; cancelling loses no byte.
             @inlinable
             public mutating func next() async throws -> Bytes? {
-                try await connection.read()
+                try await stream.read()
             }
 
             /// What a `for await` loop calls: as ``next()``. It keeps the caller's isolation without being told of it,
@@ -106,7 +106,7 @@ extension TCPConnection {
             public nonisolated(nonsending) mutating func next(
                 isolation actor: (any Actor)?
             ) async throws(any Error) -> Bytes? {
-                try await connection.read()
+                try await stream.read()
             }
         }
     }
