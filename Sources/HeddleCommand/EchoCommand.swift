@@ -1,6 +1,5 @@
 import ArgumentParser
 import Heddle
-import Synchronization
 
 /// `heddle echo`: sends back what comes, until a signal ends it.
 struct EchoCommand: ParsableCommand {
@@ -73,13 +72,13 @@ struct EchoCommand: ParsableCommand {
         options.drainTimeout = try patience
         let usesHandler = handler
         // With one loop the program has one thread, which system calls are cheapest in.
-        let started = Mutex<EchoService?>(nil)
-        try Runtime.runBlocking(options, stoppingOn: [.interrupt, .terminate]) { runtime in
+        let service = try Runtime.runBlocking(options, stoppingOn: [.interrupt, .terminate]) {
+            runtime in
             let service = try await EchoService(on: endpoints, options: listening, of: runtime)
-            started.withLock { $0 = service }
             try await service.run(usesHandler: usesHandler)
+            return service
         }
         // Now that everything is closed, every connection is counted.
-        Console.print(EchoService.summary(of: started.withLock { $0 }))
+        Console.print(EchoService.summary(of: service))
     }
 }

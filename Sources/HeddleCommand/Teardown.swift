@@ -1,5 +1,4 @@
 import Heddle
-import Synchronization
 
 /// What happened while everything was torn down, in the order in which it did: a list that the program
 /// and the stopping loops add to as things happen. Safe to use from any thread.
@@ -11,13 +10,13 @@ final class Teardown: Sendable {
         var nanoseconds: UInt64
     }
 
-    private struct State {
+    private struct State: Sendable {
         var start = LoadConnection.now
         var entries: [Entry] = []
         var failure: (any Error)?
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Something happened now, to `count` more or to `total` in all; of the same thing the last time is
     /// kept.

@@ -1,6 +1,5 @@
 import Foundation
 import Heddle
-import Synchronization
 import TestSupport
 import Testing
 
@@ -122,14 +121,13 @@ struct SignalStopTests {
     }
 
     @Test func `a blocking run is stopped by a signal too`() throws {
-        let served = Mutex(false)
-        try Runtime.runBlocking(Self.options(), stoppingOn: [.resume]) { runtime in
+        let served = try Runtime.runBlocking(Self.options(), stoppingOn: [.resume]) { runtime in
             let server = try await runtime.listen(on: .loopback(port: 0))
             Self.send(.resume)
             try await server.serve { _ in }
-            served.withLock { $0 = true }
+            return true
         }
-        #expect(served.withLock { $0 })
+        #expect(served == true)
         #expect(Self.isDefault(.resume))
         let nothing = try Runtime.runBlocking(
             Self.options(drain: .milliseconds(20)), stoppingOn: [.resume]

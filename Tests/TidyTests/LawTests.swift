@@ -21,6 +21,16 @@ struct LawTests {
             "a thread or queue of another library")
     }
 
+    /// ThreadSanitizer cannot see into it and reports races that are not there: Heddle has `Lock`, the rest of
+    /// the package `Locked`.
+    @Test func `nothing locks in a way that ThreadSanitizer cannot see`() throws {
+        expectNone(
+            of: /\bMutex\s*[<(.]/,
+            in: try Repository.swiftFiles(under: "Sources")
+                + Repository.swiftFiles(under: "Tests"),
+            "a lock of Synchronization")
+    }
+
     @Test func `one file makes threads`() throws {
         let files = try Repository.swiftFiles(under: "Sources")
             .filter { !$0.lines(matching: /\bpthread_create\b/).isEmpty }
