@@ -1,5 +1,5 @@
-/// A TCP connection: a ``ByteStream`` between two addresses.
 // Sendable: as its superclass; nothing is stored here.
+/// A TCP connection: a ``ByteStream`` between two addresses.
 public final class TCPConnection: ByteStream, @unchecked Sendable {
     init(stream: TCPStream) {
         super.init(core: stream)

@@ -1,3 +1,4 @@
+// Sendable: the core is used on the loop's thread only; a subclass stores nothing.
 /// A stream of bytes in both directions, with back-pressure: what TCP connections, Unix-domain connections and
 /// pipes have in common.
 ///
@@ -10,7 +11,6 @@
 /// nobody waits for are then lost: call ``close()`` to hear of them.
 ///
 /// Its subclasses are the kinds of stream there are; each adds how it comes to be and whom it reaches.
-// Sendable: the core is used on the loop's thread only; a subclass stores nothing.
 public class ByteStream: @unchecked Sendable {
     final let core: StreamCore
 

@@ -34,7 +34,7 @@ extension ByteStream {
         let stream = core
         let clock = loop.eventLoop!.clock
         try await waiting(for: limit, what) {
-            while !(try await core.hop { condition(stream) }) {
+            while !(try await loop.hop { condition(stream) }) {
                 try await clock.sleep(for: .milliseconds(1))
             }
         }
