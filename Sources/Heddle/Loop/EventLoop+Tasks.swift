@@ -33,7 +33,7 @@ extension EventLoop {
 
     /// Runs `body` on the loop's thread, soon, without waiting for it. Items posted by one thread run
     /// in the order they were posted. A body posted after the loop's end still runs, elsewhere.
-    public nonisolated func post(_ body: @escaping @Sendable () -> Void) {
+    public nonisolated func post(_ body: consuming @escaping @Sendable () -> Void) {
         core.post(body)
     }
 }

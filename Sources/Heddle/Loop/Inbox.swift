@@ -5,14 +5,14 @@ internal import Synchronization
 /// The first item of an empty queue rings the bell; those that follow find it rung. Once shut, the
 /// queue takes nothing more and says so, which tells the poster where else to go.
 // Sendable: `items`, `isShut` are guarded by `lock`; the loop's thread alone uses what is taken.
+// Exclusivity: the queues are used by single statements, `items` inside the lock.
 final class Inbox: @unchecked Sendable {
     let bell = Doorbell()
     private let lock = Lock()
-    private var items: [ReadyItem] = []
+    @safe @exclusivity(unchecked) private var items = ReadyQueue(capacity: 8)
     private var isShut = false
-    /// What the loop has taken out and not handed on yet, from `nextTaken` on.
-    private var taken: [ReadyItem] = []
-    private var nextTaken = 0
+    /// What the loop has taken out and not handed on yet.
+    @safe @exclusivity(unchecked) private var taken = ReadyQueue(capacity: 8)
 
     /// Whether mail waits: a hint that saves the loop the lock when it has none.
     private let hasMail = Atomic<Bool>(false)
@@ -20,16 +20,16 @@ final class Inbox: @unchecked Sendable {
     /// Adds an item; false if the inbox is shut, and then the item is still the caller's.
     /// Safe to call from any thread.
     func post(_ item: ReadyItem) -> Bool {
-        let (accepted, wasEmpty) = lock.withLock {
-            guard !isShut else { return (false, false) }
-            items.append(item)
-            return (true, items.count == 1)
+        lock.acquire()
+        guard !isShut else {
+            lock.release()
+            return false
         }
-        if wasEmpty {
-            hasMail.store(true, ordering: .releasing)
-            bell.ring()
-        }
-        return accepted
+        let wasEmpty = items.isEmpty
+        items.append(item)
+        lock.release()
+        if wasEmpty { announce() }
+        return true
     }
 
     /// Has the loop look at what was left for it elsewhere. Safe to call from any thread; takes no lock.
@@ -52,17 +52,20 @@ final class Inbox: @unchecked Sendable {
             hasMail.store(false, ordering: .relaxed)
             lock.withLock { swap(&items, &taken) }
         }
-        let end = nextTaken + min(limit, taken.count - nextTaken)
-        for index in nextTaken..<end { ready.append(taken[index]) }
-        nextTaken = end
-        if end == taken.count {
-            // Keep the memory of usual loads, give back that of a burst.
-            taken.removeAll(keepingCapacity: end <= 1024)
-            nextTaken = 0
-        } else {
+        var room = limit
+        while room > 0, let item = taken.popFirst() {
+            ready.append(item)
+            room -= 1
+        }
+        if !taken.isEmpty {
             hasMail.store(true, ordering: .relaxed)
+        } else if taken.capacity > Self.usualItems {
+            taken = ReadyQueue(capacity: 8)
         }
     }
+
+    /// Memory for this many items is kept; what a burst took beyond is given back.
+    private static let usualItems = 1024
 
     /// On the loop: takes no more mail from now on. What was accepted is still there to `take`.
     func shut() {

@@ -49,7 +49,7 @@ extension LoopCore {
         case .timer(let timer):
             unsafe timer.takeRetainedValue().takeTurn()
         case .work(let work):
-            unsafe work.takeRetainedValue().body()
+            work.run()
         }
     }
 

@@ -169,19 +169,18 @@ internal import Synchronization
     }
 
     /// Runs `body` on the loop's thread, soon. Safe to call from any thread, at any time.
-    func post(_ body: @escaping @Sendable () -> Void) {
-        accept(unsafe .work(Unmanaged.passRetained(PostedWork(body))))
+    func post(_ body: consuming @escaping @Sendable () -> Void) {
+        accept(.work(PostedWork(body)))
     }
 
     /// The same for work that has no sense once the loop has ended: then it is let go. Safe to call from
     /// any thread, at any time.
-    func postUnlessEnded(_ body: @escaping @Sendable () -> Void) {
-        // The queue or the inbox takes the reference over, or it is given back here.
-        let work = unsafe Unmanaged.passRetained(PostedWork(body))
+    func postUnlessEnded(_ body: consuming @escaping @Sendable () -> Void) {
+        let work = PostedWork(body)
         if isCurrent, !uv.isClosed {
-            queues.append(unsafe .work(work))
-        } else if unsafe !inbox.post(.work(work)) {
-            unsafe work.release()
+            queues.append(.work(work))
+        } else if !inbox.post(.work(work)) {
+            work.drop()
         }
     }
 

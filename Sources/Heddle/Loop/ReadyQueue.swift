@@ -8,17 +8,8 @@
     case handle(Unmanaged<UVHandle>)
     /// A timer whose deadline has passed, whose reference the queue owns.
     case timer(Unmanaged<LoopTimer>)
-    /// A posted closure, whose reference the queue owns.
-    case work(Unmanaged<PostedWork>)
-}
-
-/// A closure that somebody posted to a loop.
-final class PostedWork {
-    let body: () -> Void
-
-    init(_ body: @escaping () -> Void) {
-        self.body = body
-    }
+    /// A posted closure, which the queue owns.
+    case work(PostedWork)
 }
 
 /// The items of one loop in the order they became ready: a ring that grows and never shrinks below
@@ -46,6 +37,9 @@ final class PostedWork {
     var isEmpty: Bool { head == tail }
 
     var count: Int { tail - head }
+
+    /// How many items there is memory for.
+    var capacity: Int { mask + 1 }
 
     @inline(__always)
     mutating func append(_ item: ReadyItem) {

@@ -6,12 +6,12 @@ extension HeddleTests {
     @Suite struct ReadyQueueTests {
         /// Work that writes its number down.
         private static func item(_ number: Int, _ list: Recorder<Int>) -> ReadyItem {
-            .work(Unmanaged.passRetained(PostedWork { list.add(number) }))
+            .work(PostedWork { list.add(number) })
         }
 
         private static func run(_ item: ReadyItem?) -> Bool {
             guard case .work(let work)? = item else { return false }
-            work.takeRetainedValue().body()
+            work.run()
             return true
         }
 
