@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -125,6 +126,12 @@ static inline ssize_t heddle_append(int descriptor, const void *bytes, size_t co
 // copy_file_range(2) at the position of each file.
 static inline ssize_t heddle_copy_file_range(int source, int target, size_t count) {
     return syscall(SYS_copy_file_range, source, (void *)0, target, (void *)0, count, 0);
+}
+
+// sendfile(2) from an offset of the file, whose position stays.
+static inline ssize_t heddle_sendfile(int target, int source, int64_t offset, size_t count) {
+    off_t position = offset;
+    return sendfile(target, source, &position, count);
 }
 
 // renameat2(2) with RENAME_NOREPLACE, relative to the working folder.
