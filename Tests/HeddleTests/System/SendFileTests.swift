@@ -74,7 +74,7 @@ extension HeddleTests {
                     try await near.write("head")
                     let sending = Task { try await near.sendFile(file) }
                     try await waiting {
-                        while await near.loop!.run({ _ in near.stream.unsentHighWater >= 0 }) {
+                        while await near.loop!.run({ _ in near.core.unsentHighWater >= 0 }) {
                             await Task.yield()
                         }
                     }

@@ -1,14 +1,14 @@
 internal import SystemPackage
 
 /// Files on their way to a peer.
-extension TCPConnection {
+extension ByteStream {
     /// Sends bytes of a file, which do not pass through this process's memory (sendfile(2)).
     ///
     /// They come behind what was written before; what other tasks write meanwhile comes behind them. Returns when the
     /// kernel has taken all of them, so a slow peer holds this up, and neither the loop nor a thread of the pool.
     ///
     /// A part of a file must not pass for the whole: when this fails or is cancelled after bytes were sent, the
-    /// connection is reset, and whoever uses it gets ``IOError/Code/closed``. Before that, it stays as it was.
+    /// stream is reset (a peer sees that over TCP), and whoever uses it gets ``IOError/Code/closed``. Before, it stays as it was.
     ///
     /// - Parameters:
     ///   - file: a file that is open for reading; of any loop. A close of it waits for this.
@@ -20,7 +20,7 @@ extension TCPConnection {
     ///   one, ``IOError/Code/invalidArgument`` for one that is open for writing alone and what is out of bounds,
     ///   ``IOError/Code/resourcesExhausted`` when descriptors run out: each transfer takes one.
     @discardableResult
-    public func sendFile(
+    public final func sendFile(
         _ file: File, from offset: Int64 = 0, count: Int64? = nil
     ) async throws -> Int64 {
         let part = try FilePart(
@@ -28,9 +28,9 @@ extension TCPConnection {
             count: count)
         try await file.core.hold(for: FilePart.operation)
         defer { file.core.letGo() }
-        guard stream.loop.isCurrent else {
-            return try await stream.loop.hop { try await self.stream.sendFile(part) }
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.core.sendFile(part) }
         }
-        return try await stream.sendFile(part)
+        return try await core.sendFile(part)
     }
 }
