@@ -221,6 +221,20 @@ struct SamplesTests {
         }
     }
 
+    @Test func `names and addresses are looked up both ways, and what is not found is told`() throws
+    {
+        let sample = try SampleProcess("Lookup", "localhost", "127.0.0.1", "two words")
+        let lines = try sample.remainingLines().sorted()
+        #expect(lines.count == 3)
+        #expect(lines.first?.hasPrefix("127.0.0.1: localhost") == true)
+        #expect(lines.contains { $0.hasPrefix("localhost: ") && $0.contains("127.0.0.1") })
+        #expect(lines.contains { $0.contains("'two words:0'") })
+        #expect(sample.exitStatus() == 0)
+        let missing = try SampleProcess("Lookup")
+        #expect(try missing.remainingLines() == ["usage: Lookup NAME-OR-ADDRESS..."])
+        #expect(missing.exitStatus() == 2)
+    }
+
     @Test func `the background worker's failure reaches who waits and who stops it later`() throws {
         let sample = try SampleProcess("BackgroundWorker")
         let readings = (1...3).map { "reading \($0) on sensor" }
