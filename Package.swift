@@ -65,7 +65,7 @@ let samples = [
     "BlockingWork", "WordCount", "UDPEcho",
     "GracefulEcho", "Supervise",
     "LineCount",
-    "FolderWatch",
+    "FolderWatch", "StaticFiles", "Lookup",
 ]
 
 package.targets += samples.map(sample)

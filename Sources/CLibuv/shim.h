@@ -5,13 +5,18 @@
 // and the first build of a fresh clone would fail on that.
 #pragma once
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -123,6 +128,12 @@ static inline ssize_t heddle_copy_file_range(int source, int target, size_t coun
     return syscall(SYS_copy_file_range, source, (void *)0, target, (void *)0, count, 0);
 }
 
+// sendfile(2) from an offset of the file, whose position stays.
+static inline ssize_t heddle_sendfile(int target, int source, int64_t offset, size_t count) {
+    off_t position = offset;
+    return sendfile(target, source, &position, count);
+}
+
 // renameat2(2) with RENAME_NOREPLACE, relative to the working folder.
 static inline int heddle_rename_noreplace(const char *from, const char *to) {
     return (int)syscall(SYS_renameat2, -100, from, -100, to, 1);
@@ -132,4 +143,94 @@ static inline int heddle_rename_noreplace(const char *from, const char *to) {
 static inline long long heddle_file_system_type(const char *path) {
     struct statfs found;
     return statfs(path, &found) == 0 ? (long long)(unsigned int)found.f_type : -1;
+}
+
+// A program to start in a process group of its own or another's, which uv_spawn cannot: its child has
+// begun the program before the parent may move it, and then setpgid(2) fails by EACCES.
+struct heddle_spawn {
+    const char *file;
+    char **arguments;
+    char **environment;      // NULL: this process's
+    const char *directory;   // NULL: this process's
+    const int *descriptors;  // each -1 for /dev/null
+    int count;
+    pid_t process_group;     // 0: a new one
+    int64_t user, group;     // -1: this process's
+};
+
+// In the child, with every signal blocked: becomes the program, or returns with the reason in errno. Calls
+// only what is safe after a fork in a process with threads, in the order of libuv.
+static inline void heddle_become(const struct heddle_spawn *spawn) {
+    extern char **environ;
+    for (int number = 1; number <= 64; number++)
+        signal(number, SIG_DFL);
+    if (setpgid(0, spawn->process_group))
+        return;
+    // First out of the way of each other.
+    int sources[3] = {-1, -1, -1};
+    for (int i = 0; i < spawn->count && i < 3; i++) {
+        sources[i] = spawn->descriptors[i];
+        if (sources[i] >= 0 && sources[i] < spawn->count
+            && (sources[i] = fcntl(sources[i], F_DUPFD_CLOEXEC, spawn->count)) < 0)
+            return;
+    }
+    for (int i = 0; i < spawn->count && i < 3; i++) {
+        int source = sources[i] >= 0 ? sources[i] : open("/dev/null", i ? O_RDWR : O_RDONLY);
+        if (source < 0 || (source != i && dup2(source, i) < 0))
+            return;
+        if (sources[i] < 0) {
+            if (source != i)
+                close(source);
+        } else {
+            fcntl(i, F_SETFL, fcntl(i, F_GETFL) & ~O_NONBLOCK);
+        }
+    }
+    if (spawn->directory && chdir(spawn->directory))
+        return;
+    // Only who may has supplementary groups to drop.
+    if ((spawn->user >= 0 || spawn->group >= 0) && setgroups(0, NULL))
+        errno = 0;
+    if (spawn->group >= 0 && setgid((gid_t)spawn->group))
+        return;
+    if (spawn->user >= 0 && setuid((uid_t)spawn->user))
+        return;
+    if (spawn->environment)
+        environ = spawn->environment;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(spawn->file, spawn->arguments);
+}
+
+// Starts the program and returns when it has begun: its number, or the negative errno of what failed, and then
+// nothing is left of the child.
+static inline pid_t heddle_start(const struct heddle_spawn *spawn) {
+    extern int pipe2(int[2], int);
+    int report[2], failure = 0;
+    if (pipe2(report, O_CLOEXEC))
+        return -errno;
+    // No handler of ours may run in the child.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pid_t child = fork();
+    if (child == 0) {
+        heddle_become(spawn);
+        failure = errno;
+        while (write(report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
+        _exit(127);
+    }
+    if (child < 0)
+        failure = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(report[1]);
+    if (child > 0) {
+        // The end of the pipe comes by close-on-exec.
+        ssize_t count;
+        while ((count = read(report[0], &failure, sizeof failure)) < 0 && errno == EINTR) {}
+        if (failure)
+            while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    }
+    close(report[0]);
+    return failure ? -failure : child;
 }

@@ -188,6 +188,53 @@ struct SamplesTests {
         }
     }
 
+    @Test func `the file server sends what lies in its folder, and nothing else`() async throws {
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let loop = runtime.nextLoop
+            try await loop.files.withTemporaryDirectory { outer in
+                let folder = outer.appending("public")
+                try await loop.files.createDirectory(folder.appending("inner"), withParents: true)
+                let page = String(repeating: "<p>a line</p>\n", count: 100_000)
+                try await loop.files.replace(folder.appending("inner/page"), with: page)
+                try await loop.files.replace(outer.appending("secret"), with: "secret")
+                let sample = try SampleProcess("StaticFiles", folder.string, "127.0.0.1:0")
+                let endpoint = try Endpoint(sample.listeningAddress())
+                @Sendable func ask(_ request: String) async throws -> String {
+                    let connection = try await TCPConnection.connect(to: endpoint, on: loop)
+                    try await connection.write(request + "\r\nHost: me\r\n\r\n")
+                    var pieces: [Bytes] = []
+                    for try await bytes in connection.inbound { pieces.append(bytes) }
+                    return pieces.map { String($0) }.joined()
+                }
+                let head = "HTTP/1.0 200 OK\r\nContent-Length: \(page.utf8.count)\r\n\r\n"
+                #expect(try await ask("GET /inner/page HTTP/1.0") == head + page)
+                #expect(try await ask("HEAD /inner/page?query HTTP/1.0") == head)
+                for missing in ["/none", "/", "/inner", "/inner/page/deeper"] {
+                    let text = try await ask("GET \(missing) HTTP/1.0")
+                    #expect(text.hasPrefix("HTTP/1.0 404 "), "\(missing)")
+                }
+                for wrong in ["GET /../secret", "GET /inner/../../secret", "PUT /x", "", "GET"] {
+                    let text = try await ask(wrong)
+                    #expect(text.hasPrefix("HTTP/1.0 400 "), "\(wrong)")
+                }
+            }
+        }
+    }
+
+    @Test func `names and addresses are looked up both ways, and what is not found is told`() throws
+    {
+        let sample = try SampleProcess("Lookup", "localhost", "127.0.0.1", "two words")
+        let lines = try sample.remainingLines().sorted()
+        #expect(lines.count == 3)
+        #expect(lines.first?.hasPrefix("127.0.0.1: localhost") == true)
+        #expect(lines.contains { $0.hasPrefix("localhost: ") && $0.contains("127.0.0.1") })
+        #expect(lines.contains { $0.contains("'two words:0'") })
+        #expect(sample.exitStatus() == 0)
+        let missing = try SampleProcess("Lookup")
+        #expect(try missing.remainingLines() == ["usage: Lookup NAME-OR-ADDRESS..."])
+        #expect(missing.exitStatus() == 2)
+    }
+
     @Test func `the background worker's failure reaches who waits and who stops it later`() throws {
         let sample = try SampleProcess("BackgroundWorker")
         let readings = (1...3).map { "reading \($0) on sensor" }

@@ -11,7 +11,8 @@
     // The small fields first: see `UVHandle`.
     // From the settings, at hand for every read and write.
     final let unreadHighWater: Int32
-    final let unsentHighWater: Int32
+    /// Less than zero while a file is sent, which holds every other writer.
+    @safe @exclusivity(unchecked) final var unsentHighWater: Int32
     @safe @exclusivity(unchecked) final var machine = StreamMachine()
     /// Whether bytes that were taken could not be sent, and nobody has been told.
     final var hasUnreportedLoss = false

@@ -3,7 +3,8 @@ internal import Glibc
 /// The synchronous heart of a child process: it runs, may be told to end, ends, and is waited for. Held by
 /// libuv's handle until that is closed, and by its public face; everything here belongs to the loop's thread.
 ///
-/// It is a member of its loop while it runs: a stop lets it run until the grace has passed.
+/// It is a member of its loop while it runs, and while a group is ended that it led and that outlives it: a stop
+/// lets it run until the grace has passed.
 // Sendable: references cross threads, but every use is on the loop's thread.
 final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
     /// How long a child may take to end after SIGTERM when its loop stops: half of what a stop waits for
@@ -13,25 +14,38 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
     /// so long: it waits for a device.
     static let reapMilliseconds = 5_000
 
+    /// When the group of a terminated leader is looked at, as nothing tells when the last of it has ended: after
+    /// this time, and after twice the last one, up to the second.
+    private static let groupLookNanoseconds: (first: UInt64, most: UInt64) = (
+        2_000_000, 250_000_000
+    )
+
     let loop: LoopCore
     private let name: String
+    /// Whether it is in a group of its own, and the number of a group it has joined.
     private let leadsGroup: Bool
+    private let joinedGroup: Int32?
     private let grace: Duration
     private let timeout: Duration?
     private(set) var status: TerminationStatus?
     private var isTerminating = false
+    /// Whether the leader has ended while it was terminated, and its group is still there.
+    private var isGroupLeft = false
+    private var groupLookNanoseconds = ChildCore.groupLookNanoseconds.first
     private var hasTimedOut = false
     private var killDeadline = UInt64.max
     private var waiters: [Waiter] = []
     private lazy var timeoutAlarm = ChildAlarm { [unowned self] in timeIsUp() }
-    private lazy var killAlarm = ChildAlarm { [unowned self] in send(.kill) }
+    private lazy var killAlarm = ChildAlarm { [unowned self] in killTimeIsUp() }
+    private lazy var groupAlarm = ChildAlarm { [unowned self] in lookAtGroup() }
 
     init(
         _ configuration: ChildProcess.Configuration, _ request: UVSpawn, on loop: LoopCore
     ) throws(UVError) {
         self.loop = loop
         name = ChildSpawn.name(of: configuration)
-        leadsGroup = configuration.createSession
+        leadsGroup = configuration.createSession || configuration.processGroupID == 0
+        joinedGroup = configuration.processGroupID.flatMap { $0 > 0 ? $0 : nil }
         grace = configuration.terminationGrace
         timeout = configuration.timeout
         try super.init(loop: loop.uv, request)
@@ -56,12 +70,16 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
         guard isRunning else {
             throw IOError(.closed, operation, on: subject, reason: "it has ended")
         }
-        guard !toGroup || leadsGroup else {
-            throw IOError(
-                .invalidArgument, operation, on: "the group of \(subject)",
-                reason: "it has no group of its own: see createSession")
+        var target = processID
+        if toGroup {
+            guard let group = leadsGroup ? processID : joinedGroup else {
+                throw IOError(
+                    .invalidArgument, operation, on: "the group of \(subject)",
+                    reason: "it is in that of this process: see processGroupID")
+            }
+            target = -group
         }
-        guard kill(toGroup ? -processID : processID, signal.rawValue) == 0 else {
+        guard kill(target, signal.rawValue) == 0 else {
             throw IOError(errno: errno, operation, on: subject)
         }
     }
@@ -75,7 +93,7 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
 
     /// SIGTERM now and SIGKILL after `grace`. Again, the grace that ends first counts.
     func terminate(within grace: Duration) {
-        guard isRunning else { return }
+        guard isRunning || isGroupLeft else { return }
         if !isTerminating {
             isTerminating = true
             send(.terminate)
@@ -86,7 +104,12 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
         guard deadline < killDeadline else { return }
         killDeadline = deadline
         loop.cancel(killAlarm)
-        if grace <= .zero { send(.kill) } else { loop.schedule(killAlarm, at: deadline) }
+        if grace <= .zero { killTimeIsUp() } else { loop.schedule(killAlarm, at: deadline) }
+    }
+
+    private func killTimeIsUp() {
+        send(.kill)
+        if isGroupLeft { killGroup() }
     }
 
     private func timeIsUp() {
@@ -107,10 +130,63 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
 
     private func ended() {
         loop.cancel(timeoutAlarm)
-        loop.cancel(killAlarm)
         close()
-        for waiter in waiters { waiter.finish(.fired, on: loop) }
+        isGroupLeft = isTerminating && leadsGroup && group.exists
+        wakeWaiters()
+        guard isGroupLeft else { return isOver() }
+        if UVLoop.hrtimeNanoseconds >= killDeadline { killGroup() } else { lookAtGroup() }
+    }
+
+    private func isOver() {
+        loop.cancel(killAlarm)
+        wakeWaiters()
         loop.removeMember(self)
+    }
+
+    private func wakeWaiters() {
+        for waiter in waiters { waiter.finish(.fired, on: loop) }
+    }
+
+    // MARK: The rest of its group
+
+    private var group: ProcessGroup { ProcessGroup(number: processID) }
+
+    private func lookAtGroup() {
+        let look = GroupLook(group)
+        loop.poolShare.release({ look.look() }) {
+            guard self.isGroupLeft else { return }
+            guard look.hasLiving else { return self.groupEnded() }
+            let wait = self.groupLookNanoseconds
+            self.groupLookNanoseconds = min(wait * 2, Self.groupLookNanoseconds.most)
+            self.loop.schedule(self.groupAlarm, at: UVLoop.hrtimeNanoseconds &+ wait)
+        }
+    }
+
+    private func killGroup() {
+        group.kill()
+        groupEnded()
+    }
+
+    private func groupEnded() {
+        guard isGroupLeft else { return }
+        isGroupLeft = false
+        loop.cancel(groupAlarm)
+        isOver()
+    }
+
+    /// Carries a look at the group to the pool and back.
+    // Sendable: `hasLiving` is set on the pool's thread before libuv tells the loop.
+    private final class GroupLook: @unchecked Sendable {
+        private let group: ProcessGroup
+        private(set) var hasLiving = false
+
+        init(_ group: ProcessGroup) {
+            self.group = group
+        }
+
+        func look() {
+            hasLiving = group.hasLiving
+        }
     }
 
     /// Waits for the end; cancelling the task leaves the child alone.
@@ -133,7 +209,7 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
     /// Ends the child and waits for that, whatever is cancelled.
     func terminateAndWait(within grace: Duration?) async {
         terminate(within: grace ?? self.grace)
-        while isRunning {
+        while isRunning || isGroupLeft {
             let waiter = Waiter()
             waiters.append(waiter)
             while waiter.end == .pending { await loop.park(waiter) }
@@ -156,7 +232,9 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
         terminate(within: Self.stopGrace)
     }
 
-    func loopEnded() {}
+    func loopEnded() {
+        if isGroupLeft { killGroup() }
+    }
 
     /// The loop goes: nobody would wait for the child after this.
     override func closeForced() {

@@ -14,8 +14,15 @@ extension ChildProcess {
         public var userID: UInt32?
         /// The group it runs as (setgid(2)); nil for that of this process. Supplementary groups are dropped.
         public var groupID: UInt32?
-        /// Makes it the leader of a session, and so of a process group, of its own (setsid(2)): what is sent to
-        /// the group then reaches what it starts itself, and keys of the terminal reach neither.
+        /// The process group it starts in (setpgid(2)); nil for that of this process, 0 for a new one that it leads,
+        /// whose number is its own. Any other number is that of a group to join, as the later programs of a pipeline
+        /// do; it must be there, in the session of this process.
+        ///
+        /// What is sent to a group reaches what its programs start themselves, too. Unless it is that of the
+        /// terminal's foreground, keys of the terminal do not reach it, and it may not read from there.
+        public var processGroupID: Int32?
+        /// Makes it the leader of a session, and so of a process group, of its own (setsid(2)): as with
+        /// ``processGroupID`` 0, and it has no terminal. Both together are refused.
         public var createSession = false
         /// Where its standard input comes from.
         public var standardInput = Input.none

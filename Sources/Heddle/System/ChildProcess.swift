@@ -93,10 +93,10 @@ public final class ChildProcess: Sendable {
     ///
     /// - Parameters:
     ///   - signal: any; ``ProcessSignal/kill`` cannot be prevented by it.
-    ///   - toProcessGroup: also to what the process has started itself and left in its group, which must be
-    ///     its own: see ``Configuration/createSession``.
+    ///   - toProcessGroup: to all of its process group, so to what it has started itself and left there too. It
+    ///     must have been put into one: see ``Configuration/processGroupID`` and ``Configuration/createSession``.
     /// - Throws: ``IOError/Code/closed`` once it has ended, ``IOError/Code/permissionDenied`` if it has
-    ///   another user now, ``IOError/Code/invalidArgument`` for no signal and no group of its own.
+    ///   another user now, ``IOError/Code/invalidArgument`` for no signal and no group but that of this process.
     public func send(_ signal: ProcessSignal, toProcessGroup: Bool = false) async throws {
         let core = core
         guard core.loop.isCurrent else {
@@ -105,9 +105,9 @@ public final class ChildProcess: Sendable {
         try core.send(signal, toGroup: toProcessGroup)
     }
 
-    /// Ends the process: SIGTERM, and SIGKILL if it has not ended within `grace`, both to its whole group if that
-    /// is its own. Returns when it has ended, which may be before; does not end early when the task is
-    /// cancelled.
+    /// Ends the process: SIGTERM, and SIGKILL if it has not ended within `grace`, both to its whole group if it
+    /// leads one. Returns when it has ended, and what it has left in its group too or SIGKILL was sent there; does
+    /// not end early when the task is cancelled.
     ///
     /// - Parameter grace: nil for ``Configuration/terminationGrace``; zero kills at once. Of several the one
     ///   that ends first counts.

@@ -23,12 +23,20 @@ struct ChildSpawn {
             arguments: [configuration.executable.text] + configuration.arguments,
             environment: environment, workingDirectory: configuration.workingDirectory,
             userID: configuration.userID, groupID: configuration.groupID,
-            startsSession: configuration.createSession, descriptors: descriptors)
+            startsSession: configuration.createSession,
+            processGroup: configuration.processGroupID, descriptors: descriptors)
     }
 
     /// The error for what the system said. It says the same of a missing program and a missing folder.
     func error(_ error: UVError) -> IOError {
         let subject = configuration.executable.text
+        if let group = configuration.processGroupID, group > 0, error.name == "EPERM",
+            kill(-group, 0) != 0, errno == ESRCH
+        {
+            return IOError(
+                .notFound, Self.operation, on: subject, reason: "there is no process group \(group)"
+            )
+        }
         guard let folder = configuration.workingDirectory,
             let reason = Self.failureToEnter(folder), reason.status == error.status
         else { return IOError(nil, Self.operation, on: subject, error) }
@@ -51,6 +59,7 @@ struct ChildSpawn {
         for argument in configuration.arguments { try checkText(argument, "argument") }
         if let folder = configuration.workingDirectory { try checkText(folder, "working folder") }
         try checkVariables()
+        try checkGroup()
         if let timeout = configuration.timeout, timeout <= .zero {
             throw refused("a timeout of \(timeout.text)")
         }
@@ -58,6 +67,14 @@ struct ChildSpawn {
             throw refused("a grace of \(configuration.terminationGrace.text)")
         }
         try configuration.streamLimits.validate()
+    }
+
+    private func checkGroup() throws {
+        guard let group = configuration.processGroupID else { return }
+        if group < 0 { throw refused("\(group) is no number of a process group") }
+        if configuration.createSession {
+            throw refused("a new session has a process group of its own, and no other")
+        }
     }
 
     private func checkVariables() throws {

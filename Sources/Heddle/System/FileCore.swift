@@ -60,6 +60,19 @@ final class FileCore: LoopOwned, LoopMember, @unchecked Sendable {
         if phase == .closing, operations == 0 { closeDescriptor() }
     }
 
+    /// As `operationBegins`, for one of another loop. May be called from any thread.
+    func hold(for operation: String) async throws {
+        guard loop.isCurrent else {
+            return try await loop.hop { try await self.hold(for: operation) }
+        }
+        try operationBegins(operation)
+    }
+
+    /// Ends what `hold` began. May be called from any thread.
+    func letGo() {
+        if loop.isCurrent { operationEnded() } else { loop.post { self.operationEnded() } }
+    }
+
     // MARK: The end
 
     /// Closes once nothing is under way, and waits for that; the first who waits hears of a failure. May be

@@ -51,7 +51,8 @@ public final class FileWatcher: AsyncSequence, Sendable {
 extension FileSystem {
     /// Begins to watch files and folders.
     ///
-    /// A folder tells of what lies right in it, not of what lies in folders within, and of its own removal. A file is
+    /// A folder tells of what lies right in it, with ``WatchOptions/isRecursive`` also of what lies in the folders
+    /// within, and of its own removal. A file is
     /// known by its path: it may be missing yet, and may be replaced or removed and made again. A file that is renamed over
     /// another in a folder that is watched is ``FileEvent/created(_:)``, over one that is watched itself
     /// ``FileEvent/changed(_:)``.
@@ -61,7 +62,8 @@ extension FileSystem {
     ///   - options: where the events come from, and whether they are debounced.
     /// - Throws: as ``FileSystem``: ``IOError/Code/notFound`` if the folder a file would lie in is missing;
     ///   ``IOError/Code/resourcesExhausted`` when the user's limit of watchers is reached: see inotify(7);
-    ///   ``IOError/Code/limitExceeded`` for more than 10,000 files to look at again and again.
+    ///   ``IOError/Code/limitExceeded`` for more folders than ``WatchOptions/maximumFolders``, and more than 10,000
+    ///   files to look at again and again.
     public func watch(
         _ paths: [FilePath], options: WatchOptions = WatchOptions()
     ) async throws -> FileWatcher {
@@ -73,7 +75,7 @@ extension FileSystem {
         let beginning = try await pool.perform(
             "watch", on: paths.first?.string,
             discard: { begun in pool.release({ begun.discard() }, ended: {}) }
-        ) { try WatchBeginning(paths, method: options.method) }
+        ) { try WatchBeginning(paths, options: options) }
         return FileWatcher(core: try WatchCore(beginning, options: options, on: loop))
     }
 

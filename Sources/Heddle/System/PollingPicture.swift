@@ -28,10 +28,13 @@ struct PollingPicture: Sendable {
     }
 
     let paths: [FilePath]
+    /// Whether the folders within are looked at too.
+    private let isRecursive: Bool
     private var states: [FilePath: State] = [:]
 
-    init(paths: [FilePath]) {
+    init(paths: [FilePath], isRecursive: Bool = false) {
         self.paths = paths
+        self.isRecursive = isRecursive
     }
 
     var isEmpty: Bool { paths.isEmpty }
@@ -46,7 +49,11 @@ struct PollingPicture: Sendable {
         for path in paths {
             guard let state = try Self.state(of: path, followingLink: true) else { continue }
             found[path] = state
-            if state.isFolder { try Self.look(into: path, &found) }
+            guard state.isFolder else { continue }
+            var left = try Self.look(into: path, &found)
+            while isRecursive, let inner = left.popLast() {
+                left += try Self.look(into: inner, flags: O_NOFOLLOW, &found)
+            }
         }
         var changes: [(kind: FileEventQueue.Kind, path: FilePath)] = []
         for (path, old) in states {
@@ -62,15 +69,20 @@ struct PollingPicture: Sendable {
         return changes.sorted { $0.path.string < $1.path.string }
     }
 
-    private static func look(into path: FilePath, _ found: inout [FilePath: State]) throws {
-        let opened = try SystemCall.unlessMissing {
-            try OpenFile(path, flags: OpenFile.directoryFlags, permissions: [])
-        }
-        guard let folder = opened else { return }
+    /// - Returns: the folders in it.
+    private static func look(
+        into path: FilePath, flags: Int32 = 0, _ found: inout [FilePath: State]
+    ) throws -> [FilePath] {
+        var folders: [FilePath] = []
+        let isInner = flags != 0
+        let open = { try OpenFile(path, flags: OpenFile.directoryFlags | flags, permissions: []) }
+        let opened =
+            try isInner ? TreeScan.unlessUnreachable(open) : SystemCall.unlessMissing(open)
+        guard let folder = opened else { return [] }
         defer { folder.close() }
         while true {
             let names = try folder.nextNames()
-            if names.isEmpty { return }
+            if names.isEmpty { return folders }
             for name in names {
                 guard found.count < maximumEntries else {
                     throw IOError(
@@ -78,7 +90,9 @@ struct PollingPicture: Sendable {
                         reason: "more than \(maximumEntries) files to look at again and again")
                 }
                 let inner = folder.path(of: name)
-                found[inner] = try state(of: inner, followingLink: false)
+                let state = try state(of: inner, followingLink: false)
+                found[inner] = state
+                if state?.isFolder == true { folders.append(inner) }
             }
         }
     }

@@ -4,37 +4,33 @@ internal import SystemPackage
 /// What a watch begins with, as made on a thread of the pool: an inotify descriptor, what each of its watches is
 /// for, and a first look at what has no events. Whoever holds it uses it or discards it.
 struct WatchBeginning: Sendable {
-    /// What one inotify watch, which is one on a folder, is for.
-    struct Target: Sendable {
-        /// The folder, if it is watched itself.
-        var folder: FilePath?
-        /// Files in it that are watched, by their names, and whether they are there now.
-        var files: [FilePath.Component: (path: FilePath, exists: Bool)] = [:]
-    }
-
     private(set) var descriptor: Int32?
-    private(set) var targets: [Int32: Target] = [:]
+    private(set) var targets = WatchTargets()
     private(set) var polled: PollingPicture
 
     private static let eventMask = UInt32(
         IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF
             | IN_MOVE_SELF)
     /// Folders only: a file is watched by the folder it lies in, as it may be missing or replaced.
-    private static let watchMask = eventMask | UInt32(IN_ONLYDIR)
+    static let watchMask = eventMask | UInt32(IN_ONLYDIR)
 
-    init(_ paths: [FilePath], method: WatchOptions.Method) throws {
+    private let options: WatchOptions
+
+    init(_ paths: [FilePath], options: WatchOptions) throws {
+        self.options = options
         polled = PollingPicture(paths: [])
         var pollingPaths: [FilePath] = []
         do {
             for path in paths {
                 try path.checkIsUsable(for: "watch")
-                if try Self.needsPolling(path, method) {
+                if try Self.needsPolling(path, options.method) {
                     pollingPaths.append(path)
                 } else {
                     try watch(path)
                 }
             }
-            polled = PollingPicture(paths: pollingPaths)
+            try lookAtTrees()
+            polled = PollingPicture(paths: pollingPaths, isRecursive: options.isRecursive)
             try polled.look()
         } catch {
             discard()
@@ -77,28 +73,43 @@ struct WatchBeginning: Sendable {
     private mutating func watch(_ path: FilePath) throws {
         let inotify = try openedDescriptor(for: path)
         if try Self.isFolder(path) {
-            let number = try add(path, to: inotify, for: path)
-            targets[number, default: Target()].folder = path
+            let number = try Self.add(path, to: inotify, mask: Self.watchMask, for: path)
+            targets.add(root: path, isTree: options.isRecursive, number)
             return
         }
         guard let name = path.lastComponent, name.kind == .regular else {
             throw IOError(.notFound, "watch", on: path.string, reason: "no such file or directory")
         }
-        let number = try add(Self.parent(of: path), to: inotify, for: path)
+        let folder = Self.parent(of: path)
+        let number = try Self.add(folder, to: inotify, mask: Self.watchMask, for: path)
         // After the watch began, so that no change is missed.
         let found = try SystemCall.unlessMissing {
             try FileSystem.status(of: path, followingLink: false)
         }
-        targets[number, default: Target()].files[name] = (path, found != nil)
+        targets.add(file: name, path, exists: found != nil, in: number)
     }
 
-    private func add(
-        _ folder: FilePath, to inotify: Int32, for path: FilePath
+    /// Watches the folders within those that are watched as trees.
+    private mutating func lookAtTrees() throws {
+        let roots = targets.treeRoots
+        guard let descriptor, !roots.isEmpty else { return }
+        var scan = TreeScan(
+            descriptor: descriptor, mask: Self.watchMask, limit: options.maximumFolders,
+            tells: false)
+        try scan.look(at: roots)
+        for folder in scan.folders { targets.add(folder) }
+    }
+
+    /// Puts a watch on a folder.
+    ///
+    /// - Returns: its number, that of the one there was if it is watched already.
+    static func add(
+        _ folder: FilePath, to inotify: Int32, mask: UInt32, for path: FilePath
     ) throws -> Int32 {
         do {
             return try SystemCall.check("watch", folder) {
                 // As above.
-                unsafe inotify_add_watch(inotify, $0, Self.watchMask)
+                unsafe inotify_add_watch(inotify, $0, mask)
             }
         } catch {
             guard error.code == .outOfSpace else { throw error }

@@ -25,8 +25,8 @@ final class WatchCore: LoopOwned, @unchecked Sendable {
         if let descriptor = beginning.descriptor {
             do {
                 inotify = try InotifyWatch(
-                    loop: loop.uv, descriptor: descriptor, targets: beginning.targets,
-                    mailbox: mailbox, closed: { self.partClosed() })
+                    core: loop, descriptor: descriptor, targets: beginning.targets,
+                    options: options, mailbox: mailbox, closed: { self.partClosed() })
                 openParts += 1
                 try inotify?.startReading()
             } catch {

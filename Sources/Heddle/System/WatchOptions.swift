@@ -13,6 +13,15 @@ public struct WatchOptions: Sendable, Hashable {
 
     /// Where the events come from.
     public var method = Method.automatic
+    /// Watches the folders within a folder too, at any depth, and those that are made there later. Symbolic links
+    /// are not followed, and folders that this process may not read are passed over.
+    ///
+    /// A folder that comes with things in it, or gets some before it is watched, is told of first and then each of
+    /// them, as created. A folder that is moved away takes along all that lies in it, of which nothing is told.
+    public var isRecursive = false
+    /// Most folders that a recursive watch has, each of which costs the kernel about a KiB. Beginning with more is an
+    /// error; when more come, they are not watched, and ``FileEvent/overflow`` tells each time.
+    public var maximumFolders = 10_000
     /// Tells of a path only when nothing has happened to it for so long, and merges what did; at the latest
     /// after ten times as long. Nil tells of each event at once.
     public var debounce: Duration?
@@ -32,6 +41,10 @@ public struct WatchOptions: Sendable, Hashable {
             throw IOError(
                 .invalidArgument, "watch",
                 reason: "a debounce of \(debounce.text) is not more than zero")
+        }
+        if maximumFolders < 1 {
+            throw IOError(
+                .invalidArgument, "watch", reason: "at most \(maximumFolders) folders is too few")
         }
         if pollingInterval < .milliseconds(10) {
             throw IOError(

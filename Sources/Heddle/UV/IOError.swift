@@ -155,7 +155,8 @@ extension IOError {
             "ENOMEM": .resourcesExhausted, "ENOBUFS": .resourcesExhausted,
             "EMSGSIZE": .limitExceeded,
             "EAI_NONAME": .unknownHost, "EAI_AGAIN": .unknownHost, "EAI_FAIL": .unknownHost,
-            "EAI_NODATA": .unknownHost,
+            "EAI_NODATA": .unknownHost, "EAI_ADDRFAMILY": .unknownHost,
+            "EAI_MEMORY": .resourcesExhausted,
         ]
     }
 }

@@ -26,6 +26,11 @@ extension LinuxCalls {
         heddle_copy_file_range(source, target, count)
     }
 
+    /// Sends bytes of a file from an offset on, inside the kernel (sendfile(2)); 0 at the end of the file.
+    static func send(_ file: Int32, from offset: Int64, count: Int, to target: Int32) -> Int {
+        heddle_sendfile(target, file, offset, count)
+    }
+
     /// The kind of file system that a path lies in, as statfs(2) numbers them; -1 on failure.
     static func fileSystemType(of path: UnsafePointer<CChar>) -> Int64 {
         unsafe heddle_file_system_type(path)

@@ -12,12 +12,14 @@ struct UVSpawn {
     var userID: UInt32?
     var groupID: UInt32?
     var startsSession = false
+    /// The process group to join, 0 for a new one; nil for this process's, or the session's.
+    var processGroup: Int32?
     /// The caller's, who keeps them open during the call; nil for /dev/null.
     var descriptors: [Int32?]
 }
 
 /// A child process, from its start until it has been waited for. Belongs to its loop, which waits for it
-/// when SIGCHLD comes.
+/// when SIGCHLD comes, or by the child's own descriptor (pidfd_open(2)) if it was put into a process group.
 ///
 /// A handle closed while its child lives would leave a zombie, so nothing here closes it before
 /// `didExit`, except what the subclass does when its loop ends.
@@ -27,10 +29,30 @@ class UVProcess: UVHandle {
     /// The child's number, which no other process has before it was waited for.
     private(set) final var processID: Int32 = -1
 
+    /// The descriptor of the child that was not started by libuv, readable when that has ended; or -1.
+    private final var watched: Int32 = -1
+
     /// Starts the child: blocks for as long as fork(2) and execve(2) take.
     ///
     /// - Throws: what the system said of that, for example `ENOENT`. The handle closes itself then.
     init(loop: UVLoop, _ spawn: UVSpawn) throws(UVError) {
+        if spawn.processGroup != nil {
+            let (process, descriptor) = try Self.startInGroup(spawn)
+            do throws(UVError) {
+                try unsafe super.init(kind: .process, type: UV_POLL, loop: loop) {
+                    unsafe uv_poll_init(
+                        $0, $1.assumingMemoryBound(to: uv_poll_t.self), descriptor)
+                }
+            } catch {
+                Self.end(process)
+                _ = Glibc.close(descriptor)
+                throw error
+            }
+            processID = process
+            watched = descriptor
+            try watchEnd()
+            return
+        }
         var status: Int32 = 0
         var started: Int32 = 0
         try unsafe super.init(kind: .process, type: UV_PROCESS, loop: loop) { loop, memory in
@@ -47,62 +69,34 @@ class UVProcess: UVHandle {
         processID = started
     }
 
-    private static func spawn(
-        _ spawn: UVSpawn, _ loop: UnsafeMutablePointer<uv_loop_t>,
-        _ handle: UnsafeMutablePointer<uv_process_t>
-    ) -> Int32 {
-        var arguments = unsafe spawn.arguments.map { unsafe strdup($0) } + [nil]
-        var environment = unsafe (spawn.environment ?? []).map { unsafe strdup($0) } + [nil]
-        defer { unsafe (arguments + environment).forEach { unsafe free($0) } }
-        var stdio = unsafe spawn.descriptors.map { descriptor in
-            var container = unsafe uv_stdio_container_t()
-            unsafe container.flags = descriptor == nil ? UV_IGNORE : UV_INHERIT_FD
-            if let descriptor { unsafe container.data.fd = descriptor }
-            return unsafe container
-        }
-        var options = unsafe uv_process_options_t()
-        unsafe options.flags = flags(of: spawn)
-        unsafe options.uid = spawn.userID ?? 0
-        unsafe options.gid = spawn.groupID ?? 0
-        unsafe options.stdio_count = Int32(stdio.count)
-        unsafe options.exit_cb = { handle, status, signal in
+    /// Begins to wait for the end of a child that libuv did not start.
+    private func watchEnd() throws(UVError) {
+        let status = unsafe uv_poll_start(raw(as: uv_poll_t.self), Int32(UV_READABLE.rawValue)) {
+            handle, _, _ in
             let owner = unsafe Unmanaged<UVProcess>.fromOpaque(handle!.pointee.data)
-            unsafe owner._withUnsafeGuaranteedRef { $0.didExit(status: status, signal: signal) }
+            unsafe owner._withUnsafeGuaranteedRef { $0.mayHaveExited() }
         }
-        // All that is pointed to lives until the call is over.
-        return unsafe arguments.withUnsafeMutableBufferPointer { arguments in
-            unsafe environment.withUnsafeMutableBufferPointer { environment in
-                unsafe stdio.withUnsafeMutableBufferPointer { stdio in
-                    unsafe withCString(spawn.workingDirectory) { directory in
-                        unsafe spawn.file.withCString { file in
-                            unsafe options.file = file
-                            unsafe options.args = arguments.baseAddress
-                            unsafe options.env =
-                                spawn.environment == nil ? nil : environment.baseAddress
-                            unsafe options.cwd = directory
-                            unsafe options.stdio = stdio.baseAddress
-                            return unsafe uv_spawn(loop, handle, &options)
-                        }
-                    }
-                }
-            }
+        guard status < 0 else { return }
+        Self.end(processID)
+        close()
+        throw UVError(status: status)
+    }
+
+    private func mayHaveExited() {
+        guard phase == .open else { return }
+        var word: Int32 = 0
+        // The system writes into the local during the call only.
+        let waited = unsafe waitpid(processID, &word, WNOHANG)
+        if waited == processID {
+            didExit(status: Int64(word >> 8 & 0xFF), signal: word & 0x7F)
+        } else if waited < 0, errno == ECHILD {
+            // Somebody else has waited for it: as with libuv, nothing comes.
+            _ = unsafe uv_poll_stop(raw(as: uv_poll_t.self))
         }
     }
 
-    private static func flags(of spawn: UVSpawn) -> UInt32 {
-        var flags: UInt32 = 0
-        if spawn.userID != nil { flags |= UV_PROCESS_SETUID.rawValue }
-        if spawn.groupID != nil { flags |= UV_PROCESS_SETGID.rawValue }
-        if spawn.startsSession { flags |= UV_PROCESS_DETACHED.rawValue }
-        return flags
-    }
-
-    private static func withCString(
-        _ text: String?, _ body: (UnsafePointer<CChar>?) -> Int32
-    ) -> Int32 {
-        // Lent for the call only.
-        guard let text else { return body(nil) }
-        return unsafe text.withCString { unsafe body($0) }
+    override func didClose() {
+        if watched >= 0 { _ = Glibc.close(watched) }
     }
 
     /// Runs on the loop when the child has ended and was waited for: its number may be another's now.

@@ -2,6 +2,7 @@
 // are ready and when time has passed.
 //
 //     Resolve 127.0.0.1:5353 one.test two.test
+//     Resolve 127.0.0.1:5353 --connect one.test:80
 import CCares
 import Glibc
 import Heddle
@@ -9,33 +10,44 @@ import Heddle
 /// One name and what came of it. c-ares calls back on the loop's thread, inside the calls made there.
 final class Lookup {
     let name: String
-    var outcome: String?
+    let family: Int32
+    var outcome: Result<[SocketAddress], Failure>?
 
-    init(_ name: String) { self.name = name }
+    /// What c-ares says.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    init(_ name: String, _ family: Int32 = AF_INET) {
+        self.name = name
+        self.family = family
+    }
 
     func start(on channel: ares_channel) {
         let context = Unmanaged.passRetained(self).toOpaque()
         ares_gethostbyname(
-            channel, name, AF_INET,
+            channel, name, family,
             { context, status, _, host in
                 let lookup = Unmanaged<Lookup>.fromOpaque(context!).takeRetainedValue()
                 lookup.outcome =
-                    host.map { Lookup.addresses(of: $0.pointee) }
-                    ?? String(cString: ares_strerror(status))
+                    host.map { .success(Lookup.addresses(of: $0.pointee)) }
+                    ?? .failure(Failure(description: String(cString: ares_strerror(status))))
             }, context)
     }
 
-    private static func addresses(of host: hostent) -> String {
-        var texts: [String] = []
+    private static func addresses(of host: hostent) -> [SocketAddress] {
+        var addresses: [SocketAddress] = []
         var next = host.h_addr_list!
         while let address = next.pointee {
-            var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
-            if let shown = inet_ntop(host.h_addrtype, address, &text, socklen_t(text.count)) {
-                texts.append(String(cString: shown))
+            var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+            if let shown = inet_ntop(host.h_addrtype, address, &text, socklen_t(text.count)),
+                let found = try? SocketAddress(ip: String(cString: shown), port: 0)
+            {
+                addresses.append(found)
             }
             next += 1
         }
-        return texts.joined(separator: " ")
+        return addresses
     }
 }
 
@@ -88,14 +100,15 @@ func firstReady(
     }
 }
 
-/// Looks all names up at once.
-func resolve(_ names: [String], from servers: String, on loop: EventLoop) async throws -> [String] {
+/// Waits until all look-ups have come to something.
+func finish(_ lookups: [Lookup], from servers: String, on loop: EventLoop) async throws {
     var channel: ares_channel?
-    guard ares_init(&channel) == ARES_SUCCESS, let channel else { return [] }
+    guard ares_init(&channel) == ARES_SUCCESS, let channel else {
+        throw Lookup.Failure(description: "c-ares does not start")
+    }
     // Whatever is still under way is called back, with ARES_EDESTRUCTION.
     defer { ares_destroy(channel) }
     ares_set_servers_ports_csv(channel, servers)
-    let lookups = names.map(Lookup.init)
     for lookup in lookups { lookup.start(on: channel) }
     while lookups.contains(where: { $0.outcome == nil }) {
         let ready = try await firstReady(
@@ -106,17 +119,61 @@ func resolve(_ names: [String], from servers: String, on loop: EventLoop) async 
             channel, events.contains(.readable) ? ready!.socket : ARES_SOCKET_BAD,
             events.contains(.writable) ? ready!.socket : ARES_SOCKET_BAD)
     }
-    return lookups.map { "\($0.name): \($0.outcome!)" }
+}
+
+/// A resolver for Heddle's connections: both families at once, IPv6 first.
+struct CAresResolver: HostResolver {
+    let servers: String
+
+    func addresses(of host: String, on loop: EventLoop) async throws -> [SocketAddress] {
+        let lookups = [Lookup(host, AF_INET6), Lookup(host, AF_INET)]
+        try await finish(lookups, from: servers, on: loop)
+        let found = lookups.flatMap { (try? $0.outcome?.get()) ?? [] }
+        // One family may have none; the error is that of the other.
+        if found.isEmpty { _ = try lookups[1].outcome?.get() }
+        return found
+    }
+}
+
+/// A line on each name.
+func resolve(_ names: [String], from servers: String, on loop: EventLoop) async throws -> [String] {
+    let lookups = names.map { Lookup($0) }
+    try await finish(lookups, from: servers, on: loop)
+    return lookups.map { lookup in
+        switch lookup.outcome {
+        case .success(let found): "\(lookup.name): \(found.map(\.ip).joined(separator: " "))"
+        case .failure(let failure): "\(lookup.name): \(failure)"
+        case nil: "\(lookup.name): nothing"
+        }
+    }
+}
+
+/// A line on a connection to a host by its name.
+func connect(to text: String, from servers: String, on loop: EventLoop) async -> [String] {
+    do {
+        let connection = try await TCPConnection.connect(
+            to: Endpoint(text), on: loop, timeout: .seconds(5),
+            resolver: CAresResolver(servers: servers))
+        defer { connection.reset() }
+        return ["\(text): connected to \(connection.remoteAddress?.ip ?? "nobody")"]
+    } catch {
+        return ["\(text): \(error)"]
+    }
 }
 
 let arguments = CommandLine.arguments.dropFirst()
 guard arguments.count > 1, let servers = arguments.first else {
     print("usage: Resolve HOST:PORT NAME...")
+    print("       Resolve HOST:PORT --connect NAME:PORT")
     exit(2)
 }
-let names = Array(arguments.dropFirst())
+let rest = Array(arguments.dropFirst())
 let lines = try await Runtime.run(.init(threads: 1)) { runtime in
     let loop = runtime.nextLoop
-    return try await loop.task { try await resolve(names, from: servers, on: loop) }.value
+    return try await loop.task {
+        rest.first == "--connect"
+            ? await connect(to: rest.last!, from: servers, on: loop)
+            : try await resolve(rest, from: servers, on: loop)
+    }.value
 }
 lines.forEach { print($0) }
