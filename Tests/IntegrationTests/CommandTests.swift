@@ -49,7 +49,9 @@ struct CommandTests {
 
     @Test func `help of load documents the keys of its result`() async throws {
         let text = try await outcome("load", "--help").output.joined(separator: " ")
-        for key in ["requests_per_second", "latency_p99_9_us", "errors", "megabytes_per_second"] {
+        for key in [
+            "requests_per_second", "latency_p99_9_us", "errors", "lost", "megabytes_per_second",
+        ] {
             #expect(text.contains(key))
         }
     }

@@ -143,4 +143,10 @@ struct LoadCommandTests {
         expectFailure(
             try await outcome(["load", "--tcp", "127.0.0.1:1"] + options), "heddle: \(message)")
     }
+
+    @Test func `without a server it says what is missing`() async throws {
+        expectFailure(
+            try await outcome("load"),
+            "heddle: load: the server is missing, for example --tcp 127.0.0.1:7000")
+    }
 }
