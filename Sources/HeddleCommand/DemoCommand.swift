@@ -36,7 +36,9 @@ struct DemoCommand: ParsableCommand {
     private func serveAndLoad(on runtime: Runtime, _ teardown: Teardown) async throws {
         let style = Style.forOutput
         let server = try await runtime.listen(on: .loopback(port: 0))
-        runtime.loops[0].task { try await StreamEcho(server: server, usesHandler: false).serve() }
+        let echo = StreamEcho(
+            server: server, place: "tcp \(server.localAddress)", usesHandler: false)
+        runtime.loops[0].task { try await echo.serve() }
         announce(server, runtime, style)
 
         let plan = LoadPlan(

@@ -44,11 +44,11 @@ enum EchoTarget: Sendable {
     ) async throws -> any EchoListener {
         switch self {
         case .tcp(let endpoint):
-            StreamEcho(
-                server: try await runtime.listen(on: endpoint, options: options),
-                usesHandler: usesHandler)
+            let server = try await runtime.listen(on: endpoint, options: options)
+            return StreamEcho(
+                server: server, place: "tcp \(server.localAddress)", usesHandler: usesHandler)
         case .udp(let endpoint):
-            DatagramEcho(server: try await runtime.bindUDP(to: endpoint))
+            return DatagramEcho(server: try await runtime.bindUDP(to: endpoint))
         }
     }
 }

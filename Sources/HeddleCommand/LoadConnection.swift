@@ -3,7 +3,7 @@ import Heddle
 /// One connection of a load: keeps `depth` requests in flight, checks every byte that comes back and
 /// measures how long each reply took. Runs as a task on its connection's loop.
 struct LoadConnection: LoadClient {
-    let connection: TCPConnection
+    let connection: ByteStream
     let brief: LoadBrief
 
     func run() async throws {

@@ -11,14 +11,13 @@ struct LoadCommandDatagramTests {
     ) async throws -> (outcome: Command.Outcome, address: SocketAddress) {
         try await Runtime.run(.init(threads: 1)) { runtime in
             let server = try await runtime.bindUDP(to: .loopback(port: 0))
-            let loop = runtime.loops[0]
-            async let service: Void = server.serve(handler)
-            let outcome = try await withTimeout(Command.patience, "load") {
-                try await Command(["load", "--udp", "\(server.localAddress)"] + options, on: loop)
-                    .outcome()
+            let outcome = try await loadOutcome(
+                ["--udp", "\(server.localAddress)"] + options, on: runtime.loops[0]
+            ) {
+                try await server.serve(handler)
+            } stop: {
+                try await server.stop(within: .zero)
             }
-            try await server.stop(within: .zero)
-            try await service
             return (outcome, server.localAddress)
         }
     }
