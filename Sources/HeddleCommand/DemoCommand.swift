@@ -36,11 +36,14 @@ struct DemoCommand: ParsableCommand {
     private func serveAndLoad(on runtime: Runtime, _ teardown: Teardown) async throws {
         let style = Style.forOutput
         let server = try await runtime.listen(on: .loopback(port: 0))
-        runtime.loops[0].task { try await EchoService.serve(server, usesHandler: false) }
+        let echo = StreamEcho(
+            server: server, place: "tcp \(server.localAddress)", usesHandler: false)
+        runtime.loops[0].task { try await echo.serve() }
         announce(server, runtime, style)
 
         let plan = LoadPlan(
-            target: try Endpoint("\(server.localAddress)"), connections: Self.plan.connections,
+            target: .tcp(try Endpoint("\(server.localAddress)")),
+            connections: Self.plan.connections,
             size: Self.plan.size, depth: 1, duration: .seconds(Self.plan.seconds))
         let load = try await Load(plan, on: runtime)
         let result = try await load.run()

@@ -5,14 +5,15 @@ import Heddle
 struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
-        abstract: "Serve TCP connections and send back every byte that comes.",
+        abstract: "Serve TCP and UDP and send back every byte and datagram that comes.",
         discussion: """
-            Prints a line 'listening on tcp HOST:PORT' for each listener, with the real port where 0 was \
-            given, and then 'ready'.
+            Prints a line 'listening on tcp HOST:PORT' or 'listening on udp HOST:PORT' for each listener, \
+            with the real port where 0 was given, and then 'ready'.
 
             SIGINT or SIGTERM: stops listening, lets connections end for the drain timeout, closes what is \
-            left, prints 'stopped: N connections, B bytes' (accepted, sent) and exits with 0. A second \
-            signal ends the drain at once.
+            left, prints 'stopped: N connections, B bytes' (accepted, sent) and exits with 0. With --udp it \
+            prints 'stopped: N datagrams, B bytes' (sent back), after the other line if there are \
+            connections to tell of. A second signal ends the drain at once.
             """)
 
     @Option(
@@ -22,12 +23,18 @@ struct EchoCommand: ParsableCommand {
     var tcp: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "Where to take datagrams, with a socket for each loop (SO_REUSEPORT). May be given several times.",
+            valueName: "host:port"))
+    var udp: [String] = []
+
+    @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "Event loops, each on a thread of its own. (default: one per CPU)", valueName: "n"))
     var threads: Int?
 
-    @Flag(help: "Serve through the synchronous handler face instead of async code.")
+    @Flag(help: "Serve connections through the synchronous handler face instead of async code.")
     var handler = false
 
     @Option(
@@ -42,16 +49,19 @@ struct EchoCommand: ParsableCommand {
     var drainTimeout = TimeSpan(argument: "10s")
 
     func validate() throws {
-        guard !tcp.isEmpty else {
+        guard !tcp.isEmpty || !udp.isEmpty else {
             throw ValidationError(
                 "echo: where to listen is missing, for example --tcp 127.0.0.1:7000")
         }
         try Check.bounds("--threads", threads, 1...1024)
-        _ = try (endpoints, options, patience)
+        _ = try (targets, options, patience)
     }
 
-    private var endpoints: [Endpoint] {
-        get throws { try tcp.map { try Check.endpoint("--tcp", $0) } }
+    private var targets: [EchoTarget] {
+        get throws {
+            try tcp.map { .tcp(try Check.endpoint("--tcp", $0)) }
+                + udp.map { .udp(try Check.endpoint("--udp", $0)) }
+        }
     }
 
     private var options: ListenOptions {
@@ -67,18 +77,21 @@ struct EchoCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (endpoints, listening) = try (endpoints, options)
+        let (targets, listening) = try (targets, options)
         var options = Runtime.Options(threads: threads)
         options.drainTimeout = try patience
         let usesHandler = handler
         // With one loop the program has one thread, which system calls are cheapest in.
         let service = try Runtime.runBlocking(options, stoppingOn: [.interrupt, .terminate]) {
             runtime in
-            let service = try await EchoService(on: endpoints, options: listening, of: runtime)
-            try await service.run(usesHandler: usesHandler)
+            let service = try await EchoService(
+                on: targets, options: listening, usesHandler: usesHandler, of: runtime)
+            try await service.run()
             return service
         }
-        // Now that everything is closed, every connection is counted.
-        Console.print(EchoService.summary(of: service))
+        // Now that everything is closed, everything is counted.
+        for total in EchoService.totals(of: service, on: targets) {
+            Console.print("stopped: \(total.count) \(total.unit), \(total.bytes) bytes")
+        }
     }
 }

@@ -2,66 +2,66 @@ import Heddle
 
 /// A closed-loop load over the loops of a runtime: connects, runs, and gives what was measured.
 struct Load: Sendable {
-    /// How long after the end the last replies may take.
-    private static let patience: Duration = .seconds(5)
-
     let plan: LoadPlan
-    private let connections: [LoadConnection]
+    private let clients: [any LoadClient]
     private let recorders: [LoadRecorder]
     private let loops: [EventLoop]
     private let end = LoadEnd()
 
-    /// Opens all connections, on the loops in turn.
+    /// Opens all clients, on the loops in turn.
     ///
     /// - Throws: what connecting throws first; none is left open then.
     init(_ plan: LoadPlan, on runtime: Runtime) async throws {
         self.plan = plan
         let recorders = runtime.loops.map { _ in LoadRecorder() }
         let pattern = LoadPattern(size: plan.size)
-        var connections: [LoadConnection] = []
+        var clients: [any LoadClient] = []
         for index in 0..<plan.connections {
             let place = index % runtime.loops.count
-            let connection = try await TCPConnection.connect(
-                to: plan.target, on: runtime.loops[place], options: plan.connectionOptions)
-            connections.append(
-                LoadConnection(
-                    number: index + 1, connection: connection, plan: plan, pattern: pattern,
-                    recorder: recorders[place], end: end))
+            let brief = LoadBrief(
+                number: index + 1, plan: plan, pattern: pattern, recorder: recorders[place],
+                end: end)
+            clients.append(try await plan.target.connect(brief, on: runtime.loops[place]))
         }
-        self.connections = connections
+        self.clients = clients
         self.recorders = recorders
         loops = runtime.loops
     }
 
-    /// Runs for the plan's duration, and until everything sent is answered. The connections stay open.
+    /// Runs for the plan's duration, and until everything sent is answered or lost. The clients stay open.
     ///
-    /// - Throws: the first failure of a connection, which ends the load.
+    /// - Throws: the first failure of a client, which ends the load.
     func run() async throws -> LoadResult {
-        let start = LoadConnection.now
+        let start = Stopwatch.now
         try await withThrowingTaskGroup(of: LoadPart.self) { group in
-            for (index, connection) in connections.enumerated() {
+            for (index, client) in clients.enumerated() {
                 group.addTask(executorPreference: loops[index % loops.count].taskExecutor) {
-                    try await connection.connection.inScope { try await connection.run() }
-                    return .connection
+                    try await client.run()
+                    return .client
                 }
             }
             group.addTask { try await keepTime() }
             group.addTask { await showProgress(since: start) }
-            var running = connections.count
+            var running = clients.count
             while running > 0, let part = try await group.next() {
-                if part == .connection { running -= 1 }
+                if part == .client { running -= 1 }
             }
             group.cancelAll()
         }
-        return LoadResult(plan: plan, nanoseconds: LoadConnection.now - start, recorders: recorders)
+        let result = LoadResult(
+            plan: plan, nanoseconds: Stopwatch.now - start, recorders: recorders)
+        guard result.requests > 0 else {
+            throw CommandFailure("\(plan.target) answered none of \(result.lost) datagrams")
+        }
+        return result
     }
 
-    /// Closes the connections and calls `closed` for each, on its loop; returns when all are closed.
+    /// Closes the clients and calls `closed` for each, on its loop; returns when all are closed.
     func close(_ closed: @escaping @Sendable () -> Void = {}) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for (index, connection) in connections.enumerated() {
+            for (index, client) in clients.enumerated() {
                 group.addTask(executorPreference: loops[index % loops.count].taskExecutor) {
-                    try await connection.connection.close()
+                    try await client.close()
                     closed()
                 }
             }
@@ -71,15 +71,17 @@ struct Load: Sendable {
 
     /// The parts of a load that run side by side.
     private enum LoadPart {
-        case connection, clock, progress
+        case client, clock, progress
     }
 
     private func keepTime() async throws -> LoadPart {
         let clock = loops[0].clock
         try await clock.sleep(for: plan.duration)
         end.come()
-        try await clock.sleep(for: Self.patience)
-        throw CommandFailure("\(plan.target) left requests unanswered for 5 s")
+        try await clock.sleep(for: plan.patience)
+        throw CommandFailure(
+            "\(plan.target) left requests unanswered for \(Text.fixed(plan.patience / .seconds(1), 0)) s"
+        )
     }
 
     /// A line on the terminal that is written over five times a second, and is gone at the end.
@@ -88,7 +90,7 @@ struct Load: Sendable {
         var progress = LoadProgress(start: start, length: plan.duration)
         for await _ in loops[0].ticks(every: .milliseconds(200)) {
             progress.show(
-                completed: recorders.reduce(0) { $0 + $1.completed }, at: LoadConnection.now)
+                completed: recorders.reduce(0) { $0 + $1.completed }, at: Stopwatch.now)
         }
         progress.clear()
         return .progress

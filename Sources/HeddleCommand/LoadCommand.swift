@@ -13,13 +13,22 @@ struct LoadCommand: ParsableCommand {
             --json prints one object with the keys bytes, connections, depth, duration_seconds, errors, \
             latency_max_us, latency_p50_us, latency_p90_us, latency_p99_9_us, latency_p99_us, \
             megabytes_per_second, requests, requests_per_second and size. Latencies are in microseconds; \
-            bytes and megabytes (of 1,000,000) are those sent, and as many came back.
+            bytes and megabytes (of 1,000,000) are those sent and answered, and as many came back.
 
-            A refused or lost connection or a wrong byte ends the load with exit status 1.
+            With --udp each connection is a socket and each request a datagram. One that is not answered within \
+            --timeout is lost, another is sent in its place, and the key lost counts them.
+
+            A refused or lost connection or a wrong byte ends the load with exit status 1; so do datagrams of \
+            which none is answered.
             """)
 
-    @Option(help: ArgumentHelp("The echo server, by name or address.", valueName: "host:port"))
-    var tcp: String
+    @Option(
+        help: ArgumentHelp("The echo server for TCP, by name or address.", valueName: "host:port"))
+    var tcp: String?
+
+    @Option(
+        help: ArgumentHelp("The echo server for UDP, by name or address.", valueName: "host:port"))
+    var udp: String?
 
     @Option(
         parsing: .unconditional, help: ArgumentHelp("Connections to open.", valueName: "n"))
@@ -41,6 +50,13 @@ struct LoadCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
+            "How long a datagram may stay unanswered before it counts as lost.",
+            valueName: "duration"))
+    var timeout = TimeSpan(argument: "1s")
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
             "Event loops, each on a thread of its own. (default: one per CPU)", valueName: "n"))
     var threads: Int?
 
@@ -56,14 +72,39 @@ struct LoadCommand: ParsableCommand {
             throw ValidationError(
                 "--size \(size) times --depth \(depth): more than 1 GiB in flight per connection")
         }
-        _ = try plan
+        let plan = try plan
+        if plan.target.isLossy { try validateDatagrams() }
+    }
+
+    private func validateDatagrams() throws {
+        try Check.bounds("--size", size, 1...UDPOptions.longestDatagramBytes)
+        let distinct = LoadWindow.maximumPlaces(size: size)
+        guard depth <= distinct else {
+            throw ValidationError(
+                "--depth \(depth): more than the \(distinct) datagrams that --size \(size) can tell apart"
+            )
+        }
+    }
+
+    private var target: LoadTarget {
+        get throws {
+            switch (tcp, udp) {
+            case (let text?, nil): .tcp(try Check.endpoint("--tcp", text))
+            case (nil, let text?): .udp(try Check.endpoint("--udp", text))
+            case (nil, nil):
+                throw ValidationError(
+                    "load: the server is missing, for example --tcp 127.0.0.1:7000")
+            default: throw ValidationError("load: more than one server is given")
+            }
+        }
     }
 
     private var plan: LoadPlan {
         get throws {
             LoadPlan(
-                target: try Check.endpoint("--tcp", tcp), connections: connections, size: size,
-                depth: depth, duration: try duration.positiveDuration(of: "--duration"))
+                target: try target, connections: connections, size: size, depth: depth,
+                duration: try duration.positiveDuration(of: "--duration"),
+                timeout: try timeout.positiveDuration(of: "--timeout"))
         }
     }
 

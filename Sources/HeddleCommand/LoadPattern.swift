@@ -63,6 +63,11 @@ struct LoadPattern: Sendable {
         return nil
     }
 
+    /// Where the message with a number stands, among others of one size: at an offset without its whole rounds.
+    func offset(of number: UInt64, size: Int) -> Int {
+        Int(number % UInt64(Self.period)) * size
+    }
+
     /// The byte a connection sent at `offset`.
     func byte(of connection: Int, at offset: Int) -> UInt8 {
         bytes[phase(of: connection, at: offset)]

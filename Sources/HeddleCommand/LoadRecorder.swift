@@ -1,8 +1,8 @@
 import Histogram
 import Synchronization
 
-/// What the connections of one loop measured. Written on that loop's thread alone; `completed` may be
-/// read from any, the latencies once the load is over.
+/// What the clients of one loop measured. Written on that loop's thread alone; `completed` may be
+/// read from any, the rest once the load is over.
 // Sendable: see above; the counter is atomic.
 final class LoadRecorder: @unchecked Sendable {
     typealias Latencies = Histogram<UInt64>
@@ -15,10 +15,16 @@ final class LoadRecorder: @unchecked Sendable {
     }
 
     private(set) var latencies = makeHistogram()
+    /// Requests that were not answered in time.
+    private(set) var lost = 0
     private let counter = Atomic<Int>(0)
 
     /// Requests answered so far.
     var completed: Int { counter.load(ordering: .relaxed) }
+
+    func lose(_ count: Int) {
+        lost += count
+    }
 
     func record(nanoseconds: UInt64) {
         latencies.record(min(nanoseconds, Self.longestNanoseconds))

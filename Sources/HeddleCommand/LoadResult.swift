@@ -9,6 +9,8 @@ struct LoadResult {
 
     let plan: LoadPlan
     let requests: Int
+    /// Those that were not answered in time.
+    let lost: Int
     let seconds: Double
     private let latencies: LoadRecorder.Latencies
 
@@ -16,6 +18,7 @@ struct LoadResult {
         self.plan = plan
         seconds = Double(nanoseconds) / 1e9
         requests = recorders.reduce(0) { $0 + $1.completed }
+        lost = recorders.reduce(0) { $0 + $1.lost }
         var sum = LoadRecorder.makeHistogram()
         for recorder in recorders { sum.add(recorder.latencies) }
         latencies = sum
@@ -31,11 +34,17 @@ struct LoadResult {
 
     /// A small table for people.
     func lines(style: Style) -> [String] {
+        let noun = plan.target.isLossy ? "socket" : "connection"
         var table = Table(.left, .right, .left)
         table.add(
             "requests", Text.grouped(requests),
-            "in \(Text.fixed(seconds, 2)) s over \(Text.count(plan.connections, "connection")), "
+            "in \(Text.fixed(seconds, 2)) s over \(Text.count(plan.connections, noun)), "
                 + "\(Text.count(plan.size, "byte")) each, \(Text.grouped(plan.depth)) in flight")
+        if plan.target.isLossy {
+            table.add(
+                "lost", Text.grouped(lost),
+                "not answered in \(Text.fixed(plan.timeout / .seconds(1), 3)) s")
+        }
         table.add("throughput", Text.grouped(Int(requestsPerSecond)), "requests/s")
         table.add("", Text.fixed(megabytesPerSecond, 1), "MB/s each way")
         for (index, percentile) in Self.percentiles.enumerated() {
@@ -60,6 +69,7 @@ struct LoadResult {
             ("requests_per_second", Text.fixed(requestsPerSecond, 1)),
             ("size", "\(plan.size)"),
         ]
+        if plan.target.isLossy { members.append(("lost", "\(lost)")) }
         for percentile in Self.percentiles {
             let name = percentile.name.replacing(".", with: "_")
             members.append(

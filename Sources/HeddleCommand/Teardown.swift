@@ -11,7 +11,7 @@ final class Teardown: Sendable {
     }
 
     private struct State: Sendable {
-        var start = LoadConnection.now
+        var start = Stopwatch.now
         var entries: [Entry] = []
         var failure: (any Error)?
     }
@@ -23,7 +23,7 @@ final class Teardown: Sendable {
     func happened(_ what: String, count: Int = 1, total: Int? = nil) {
         state.withLock { state in
             var entry = Entry(
-                what: what, count: count, nanoseconds: LoadConnection.now - state.start)
+                what: what, count: count, nanoseconds: Stopwatch.now - state.start)
             if let index = state.entries.firstIndex(where: { $0.what == what }) {
                 entry.count += state.entries.remove(at: index).count
             }
@@ -35,7 +35,7 @@ final class Teardown: Sendable {
     /// Begins the list, and has the loops of a runtime add the phases of their stop to it, with how many
     /// connections of the server had ended then.
     func begin(of runtime: Runtime, serving server: TCPServer) {
-        state.withLock { $0.start = LoadConnection.now }
+        state.withLock { $0.start = Stopwatch.now }
         for loop in runtime.loops {
             loop.observeStop { phase in
                 switch phase {

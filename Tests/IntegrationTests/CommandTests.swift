@@ -24,6 +24,21 @@ func outcome(_ arguments: [String]) async throws -> Command.Outcome {
     }
 }
 
+/// Runs `heddle load` beside a server of this process, and stops that.
+func loadOutcome(
+    _ arguments: [String], on loop: EventLoop,
+    beside serve: @escaping @Sendable () async throws -> Void,
+    stop: () async throws -> Void
+) async throws -> Command.Outcome {
+    async let service: Void = serve()
+    let outcome = try await withTimeout(Command.patience, "load") {
+        try await Command(["load"] + arguments, on: loop).outcome()
+    }
+    try await stop()
+    try await service
+    return outcome
+}
+
 /// What every failure looks like: one line, status 1, nothing on standard output.
 func expectFailure(
     _ outcome: Command.Outcome, _ line: String, _ location: SourceLocation = #_sourceLocation
@@ -49,7 +64,9 @@ struct CommandTests {
 
     @Test func `help of load documents the keys of its result`() async throws {
         let text = try await outcome("load", "--help").output.joined(separator: " ")
-        for key in ["requests_per_second", "latency_p99_9_us", "errors", "megabytes_per_second"] {
+        for key in [
+            "requests_per_second", "latency_p99_9_us", "errors", "lost", "megabytes_per_second",
+        ] {
             #expect(text.contains(key))
         }
     }

@@ -16,6 +16,20 @@ struct EchoCommandErrorTests {
         }
     }
 
+    @Test func `a port in use for datagrams is named`() async throws {
+        try await withCommandLoop { loop in
+            let socket = try await UDPSocket.bind(to: .loopback(port: 0), on: loop)
+            for threads in ["1", "3"] {
+                let command = try await Command(
+                    ["echo", "--udp", "\(socket.localAddress)", "--threads", threads], on: loop)
+                expectFailure(
+                    try await command.outcome(),
+                    "heddle: bind to \(socket.localAddress): address already in use (EADDRINUSE)")
+            }
+            await socket.close()
+        }
+    }
+
     @Test func `a second listener on one address fails before anything is said`() async throws {
         try await withCommandLoop { loop in
             let (command, address) = try await EchoCommandTests.start(on: loop)
@@ -41,17 +55,24 @@ struct EchoCommandErrorTests {
     func `a malformed address is named with the reason`(_ text: String, _ reason: String)
         async throws
     {
-        expectFailure(try await outcome("echo", "--tcp", text), "heddle: --tcp \(text): \(reason)")
+        for option in ["--tcp", "--udp"] {
+            expectFailure(
+                try await outcome("echo", option, text), "heddle: \(option) \(text): \(reason)")
+        }
     }
 
-    @Test func `an address of another machine is named`() async throws {
+    @Test(arguments: [("--tcp", "listen on"), ("--udp", "bind to")])
+    func `an address of another machine is named`(_ option: String, _ operation: String)
+        async throws
+    {
         expectFailure(
-            try await outcome("echo", "--tcp", "192.0.2.1:7000"),
-            "heddle: listen on 192.0.2.1:7000: address not available (EADDRNOTAVAIL)")
+            try await outcome("echo", option, "192.0.2.1:7000"),
+            "heddle: \(operation) 192.0.2.1:7000: address not available (EADDRNOTAVAIL)")
     }
 
-    @Test func `a name nobody has is named`() async throws {
-        let outcome = try await outcome("echo", "--tcp", "no-such-host.invalid:7000")
+    @Test(arguments: ["--tcp", "--udp"])
+    func `a name nobody has is named`(_ option: String) async throws {
+        let outcome = try await outcome("echo", option, "no-such-host.invalid:7000")
         #expect(outcome.status == 1)
         #expect(outcome.errors.count == 1)
         #expect(outcome.errors.first?.hasPrefix("heddle: look up no-such-host.invalid: ") == true)

@@ -5,10 +5,10 @@ import Testing
 
 @Suite("heddle echo", .together, .timeLimit(.minutes(2)))
 struct EchoCommandTests {
-    /// The address in `listening on tcp ADDRESS`.
-    static func address(in line: String?) throws -> SocketAddress {
+    /// The address in `listening on tcp ADDRESS`, or of another kind.
+    static func address(in line: String?, of kind: String = "tcp") throws -> SocketAddress {
         let line = try #require(line)
-        let prefix = "listening on tcp "
+        let prefix = "listening on \(kind) "
         try #require(line.hasPrefix(prefix))
         return try SocketAddress(String(line.dropFirst(prefix.count)))
     }

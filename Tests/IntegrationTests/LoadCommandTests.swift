@@ -11,14 +11,13 @@ struct LoadCommandTests {
     ) async throws -> (outcome: Command.Outcome, address: SocketAddress) {
         try await Runtime.run(.init(threads: 1)) { runtime in
             let server = try await runtime.listen(on: .loopback(port: 0))
-            let loop = runtime.loops[0]
-            async let service: Void = server.serve(handler)
-            let outcome = try await withTimeout(Command.patience, "load") {
-                try await Command(["load", "--tcp", "\(server.localAddress)"] + options, on: loop)
-                    .outcome()
+            let outcome = try await loadOutcome(
+                ["--tcp", "\(server.localAddress)"] + options, on: runtime.loops[0]
+            ) {
+                try await server.serve(handler)
+            } stop: {
+                try await server.stop(within: .zero)
             }
-            try await server.stop(within: .zero)
-            try await service
             return (outcome, server.localAddress)
         }
     }
@@ -142,5 +141,11 @@ struct LoadCommandTests {
     func `bad input is named`(_ options: [String], _ message: String) async throws {
         expectFailure(
             try await outcome(["load", "--tcp", "127.0.0.1:1"] + options), "heddle: \(message)")
+    }
+
+    @Test func `without a server it says what is missing`() async throws {
+        expectFailure(
+            try await outcome("load"),
+            "heddle: load: the server is missing, for example --tcp 127.0.0.1:7000")
     }
 }

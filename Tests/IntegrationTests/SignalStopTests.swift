@@ -7,16 +7,6 @@ import Testing
 /// other suite uses.
 @Suite("Stopping on signals", .together, .serialized, .timeLimit(.minutes(1)))
 struct SignalStopTests {
-    private static func isDefault(_ signal: ProcessSignal) -> Bool {
-        var action = sigaction()
-        sigaction(signal.rawValue, nil, &action)
-        return action.__sigaction_handler.sa_handler == nil
-    }
-
-    private static func send(_ signal: ProcessSignal) {
-        kill(getpid(), signal.rawValue)
-    }
-
     private static func options(drain: Duration = .seconds(20)) -> Runtime.Options {
         var options = Runtime.Options(threads: 2)
         options.drainTimeout = drain
@@ -26,19 +16,19 @@ struct SignalStopTests {
     @Test func `a signal stops the servers, and the body ends as it likes`() async throws {
         let result = try await Runtime.run(Self.options(), stoppingOn: [.resume]) { runtime in
             let server = try await runtime.listen(on: .loopback(port: 0))
-            Self.send(.resume)
+            ProcessSignal.resume.sendToProcess()
             try await server.serve { _ in }
             return "served"
         }
         #expect(result == "served")
-        #expect(Self.isDefault(.resume))
+        #expect(ProcessSignal.resume.hasDefaultAction)
     }
 
     @Test func `without a signal the body's result comes, and the defaults are back`() async throws
     {
         let result = try await Runtime.run(Self.options(), stoppingOn: [.resume]) { _ in 42 }
         #expect(result == 42)
-        #expect(Self.isDefault(.resume))
+        #expect(ProcessSignal.resume.hasDefaultAction)
     }
 
     @Test func `a connection drains until a second signal`() async throws {
@@ -53,7 +43,7 @@ struct SignalStopTests {
             try await client.write("first")
             try await server.serve { connection in
                 for try await bytes in connection.inbound {
-                    Self.send(.resume)
+                    ProcessSignal.resume.sendToProcess()
                     guard bytes == "first" else { continue }
                     // Two signals at once could be one: the first has come when nobody listens any more.
                     try await EchoCommandTests.waitUntilRefused(
@@ -64,14 +54,14 @@ struct SignalStopTests {
             try await other.stop(within: .zero)
         }
         #expect(ContinuousClock.now - start < .seconds(30))
-        #expect(Self.isDefault(.resume))
+        #expect(ProcessSignal.resume.hasDefaultAction)
     }
 
     @Test func `a body that waits for something else is cancelled after the drain`() async throws {
         let result: Int? = try await Runtime.run(
             Self.options(drain: .milliseconds(20)), stoppingOn: [.resume]
         ) { _ in
-            Self.send(.resume)
+            ProcessSignal.resume.sendToProcess()
             // Sleeps: what is to be broken off.
             try await Task.sleep(for: .seconds(3000))
             return 1
@@ -87,14 +77,14 @@ struct SignalStopTests {
                     Self.options(drain: .milliseconds(20)), stoppingOn: [.resume]
                 ) { runtime in
                     guard signals > 0 else { throw Failed() }
-                    Self.send(.resume)
+                    ProcessSignal.resume.sendToProcess()
                     do {
                         try await runtime.loops[0].clock.sleep(for: .seconds(3000))
                     } catch { throw Failed() }
                 }
             }
         }
-        #expect(Self.isDefault(.resume))
+        #expect(ProcessSignal.resume.hasDefaultAction)
     }
 
     @Test func `cancelling the caller cancels the body, which is no signal`() async throws {
@@ -117,22 +107,22 @@ struct SignalStopTests {
             }
         }
         #expect(error?.code == .invalidArgument)
-        #expect(Self.isDefault(.resume))
+        #expect(ProcessSignal.resume.hasDefaultAction)
     }
 
     @Test func `a blocking run is stopped by a signal too`() throws {
         let served = try Runtime.runBlocking(Self.options(), stoppingOn: [.resume]) { runtime in
             let server = try await runtime.listen(on: .loopback(port: 0))
-            Self.send(.resume)
+            ProcessSignal.resume.sendToProcess()
             try await server.serve { _ in }
             return true
         }
         #expect(served == true)
-        #expect(Self.isDefault(.resume))
+        #expect(ProcessSignal.resume.hasDefaultAction)
         let nothing = try Runtime.runBlocking(
             Self.options(drain: .milliseconds(20)), stoppingOn: [.resume]
         ) { runtime in
-            Self.send(.resume)
+            ProcessSignal.resume.sendToProcess()
             try await runtime.loops[1].clock.sleep(for: .seconds(3000))
             return 1
         }

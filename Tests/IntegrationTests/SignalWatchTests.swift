@@ -7,30 +7,19 @@ import Testing
 /// ignored.
 @Suite("SignalWatch", .together, .serialized, .timeLimit(.minutes(1)))
 struct SignalWatchTests {
-    /// Whether the process has the default action for `signal`.
-    private static func isDefault(_ signal: ProcessSignal) -> Bool {
-        var action = sigaction()
-        sigaction(signal.rawValue, nil, &action)
-        return action.__sigaction_handler.sa_handler == nil
-    }
-
-    private static func send(_ signal: ProcessSignal) {
-        kill(getpid(), signal.rawValue)
-    }
-
     @Test func `signals come in order, also those sent before somebody asks`() async throws {
         try await Runtime.run(.init(threads: 1)) { runtime in
             let watch = try await SignalWatch.start(
                 [.windowSizeChange, .urgent], on: runtime.loops[0])
-            Self.send(.windowSizeChange)
+            ProcessSignal.windowSizeChange.sendToProcess()
             #expect(await watch.next() == .windowSizeChange)
             async let next = watch.next()
-            Self.send(.urgent)
+            ProcessSignal.urgent.sendToProcess()
             #expect(await next == .urgent)
             await watch.close()
         }
-        #expect(Self.isDefault(.windowSizeChange))
-        #expect(Self.isDefault(.urgent))
+        #expect(ProcessSignal.windowSizeChange.hasDefaultAction)
+        #expect(ProcessSignal.urgent.hasDefaultAction)
     }
 
     @Test func `a watch is a sequence that its close ends`() async throws {
@@ -42,11 +31,15 @@ struct SignalWatchTests {
                 for await signal in watch {
                     #expect(signal == .urgent)
                     count += 1
-                    if count == 2 { await watch.close() } else { Self.send(.urgent) }
+                    if count == 2 {
+                        await watch.close()
+                    } else {
+                        ProcessSignal.urgent.sendToProcess()
+                    }
                 }
                 return count
             }
-            Self.send(.urgent)
+            ProcessSignal.urgent.sendToProcess()
             #expect(try await count.value == 2)
         }
     }
@@ -60,13 +53,13 @@ struct SignalWatchTests {
                     watches.append(try await SignalWatch.start([.urgent], on: loop))
                 }
                 for _ in 0..<10 {
-                    Self.send(.urgent)
+                    ProcessSignal.urgent.sendToProcess()
                     for watch in watches { #expect(await watch.next() == .urgent) }
                 }
                 for watch in watches { await watch.close() }
             }
         }
-        #expect(Self.isDefault(.urgent))
+        #expect(ProcessSignal.urgent.hasDefaultAction)
     }
 
     @Test func `the default action is back when the last watch has closed`() async throws {
@@ -75,12 +68,12 @@ struct SignalWatchTests {
             let second = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[1])
             await first.close()
             await first.close()
-            #expect(!Self.isDefault(.windowSizeChange))
+            #expect(!ProcessSignal.windowSizeChange.hasDefaultAction)
             #expect(await first.next() == nil)
-            Self.send(.windowSizeChange)
+            ProcessSignal.windowSizeChange.sendToProcess()
             #expect(await second.next() == .windowSizeChange)
             await second.close()
-            #expect(Self.isDefault(.windowSizeChange))
+            #expect(ProcessSignal.windowSizeChange.hasDefaultAction)
         }
     }
 
@@ -91,10 +84,10 @@ struct SignalWatchTests {
             let probe = try await SignalWatch.start([.windowSizeChange], on: runtime.loops[0])
             let last = try await SignalWatch.start([.urgent], on: runtime.loops[0])
             for _ in 0..<40 {
-                Self.send(.windowSizeChange)
+                ProcessSignal.windowSizeChange.sendToProcess()
                 #expect(await probe.next() == .windowSizeChange)
             }
-            Self.send(.urgent)
+            ProcessSignal.urgent.sendToProcess()
             // Signals reach a loop in their order: by now the watch has had all of those before.
             #expect(await last.next() == .urgent)
             var came: [ProcessSignal] = []
@@ -109,8 +102,8 @@ struct SignalWatchTests {
             let loop = runtime.loops[0]
             let watch = try await SignalWatch.start([.windowSizeChange, .urgent], on: loop)
             let waits = (0..<2).map { _ in loop.task { await watch.next() } }
-            Self.send(.windowSizeChange)
-            Self.send(.urgent)
+            ProcessSignal.windowSizeChange.sendToProcess()
+            ProcessSignal.urgent.sendToProcess()
             var came: Set<ProcessSignal?> = []
             for wait in waits { came.insert(try await wait.value) }
             #expect(came == [.windowSizeChange, .urgent])
@@ -125,7 +118,7 @@ struct SignalWatchTests {
             let wait = loop.task { await watch.next() }
             wait.cancel()
             #expect(try await wait.value == nil)
-            Self.send(.windowSizeChange)
+            ProcessSignal.windowSizeChange.sendToProcess()
             #expect(await watch.next() == .windowSizeChange)
             await watch.close()
         }
@@ -137,7 +130,7 @@ struct SignalWatchTests {
         let wait = runtime.loops[0].task { await watch.next() }
         try await runtime.stop(within: .zero)
         #expect(try await wait.value == nil)
-        #expect(Self.isDefault(.urgent))
+        #expect(ProcessSignal.urgent.hasDefaultAction)
         #expect(await watch.next() == nil)
         await watch.close()
     }
@@ -145,10 +138,10 @@ struct SignalWatchTests {
     @Test func `a dropped watch closes itself`() async throws {
         try await Runtime.run(.init(threads: 1)) { runtime in
             var watch: SignalWatch? = try await SignalWatch.start([.urgent], on: runtime.loops[0])
-            #expect(watch != nil && !Self.isDefault(.urgent))
+            #expect(watch != nil && !ProcessSignal.urgent.hasDefaultAction)
             watch = nil
         }
-        #expect(Self.isDefault(.urgent))
+        #expect(ProcessSignal.urgent.hasDefaultAction)
     }
 
     @Test(arguments: [0, -1, 999, 65, 32, SIGKILL, SIGSTOP, SIGSEGV, SIGABRT, SIGPIPE])
@@ -161,7 +154,7 @@ struct SignalWatchTests {
             #expect(error?.code == .invalidArgument)
             #expect(error?.subject == "\(signal)")
         }
-        #expect(Self.isDefault(.windowSizeChange))
+        #expect(ProcessSignal.windowSizeChange.hasDefaultAction)
     }
 
     @Test func `a watch of nothing is refused`() async throws {

@@ -59,54 +59,55 @@ extension UDPSocket {
 
     /// Allows or forbids broadcasts: ``UDPOptions/allowsBroadcast``.
     public func setAllowsBroadcast(_ isAllowed: Bool) async throws {
-        try await setOption { try $0.setBroadcast(isAllowed) }
+        try await setOption { socket, _ in try socket.setBroadcast(isAllowed) }
     }
 
     /// Sets ``UDPOptions/timeToLive``, from 1 to 255.
     public func setTimeToLive(_ hops: Int) async throws {
-        var options = UDPOptions()
-        options.timeToLive = hops
-        try options.validate()
-        let isIPv6 = core.local.isIPv6
-        try await setOption { try $0.setTimeToLive(hops, isIPv6: isIPv6) }
+        try Self.check(hops, as: \.timeToLive)
+        try await setOption { try $0.setTimeToLive(hops, isIPv6: $1) }
     }
 
     /// Sets ``UDPOptions/multicastTimeToLive``, from 0 to 255.
     public func setMulticastTimeToLive(_ hops: Int) async throws {
-        var options = UDPOptions()
-        options.multicastTimeToLive = hops
-        try options.validate()
-        let isIPv6 = core.local.isIPv6
-        try await setOption { try $0.setMulticastTimeToLive(hops, isIPv6: isIPv6) }
+        try Self.check(hops, as: \.multicastTimeToLive)
+        try await setOption { try $0.setMulticastTimeToLive(hops, isIPv6: $1) }
     }
 
     /// Sets ``UDPOptions/multicastLoopback``.
     public func setMulticastLoopback(_ isOn: Bool) async throws {
-        let isIPv6 = core.local.isIPv6
-        try await setOption { try $0.setMulticastLoopback(isOn, isIPv6: isIPv6) }
+        try await setOption { try $0.setMulticastLoopback(isOn, isIPv6: $1) }
     }
 
     /// Sets ``UDPOptions/multicastInterface``, by its name.
     public func setMulticastInterface(_ name: String) async throws {
-        let isIPv6 = core.local.isIPv6
-        try await setOption { try $0.setMulticastInterface(name, isIPv6: isIPv6) }
+        try await setOption { try $0.setMulticastInterface(name, isIPv6: $1) }
+    }
+
+    /// Whether `hops` lies in the bounds of an option.
+    private static func check(
+        _ hops: Int, as option: WritableKeyPath<UDPOptions, Int?>
+    ) throws {
+        var options = UDPOptions()
+        options[keyPath: option] = hops
+        try options.validate()
     }
 
     private func configure(
         _ operation: String, _ subject: String, _ body: @Sendable (Socket) -> Int32
     ) async throws {
-        try await setOption { socket in
+        try await setOption { socket, _ in
             let number = body(socket)
             guard number == 0 else { throw IOError(errno: number, operation, on: subject) }
         }
     }
 
-    /// Runs `body` with the open socket, on its loop.
-    private func setOption(_ body: @Sendable (Socket) throws -> Void) async throws {
+    /// Runs `body` with the open socket, and whether it is one of IPv6, on its loop.
+    private func setOption(_ body: @Sendable (Socket, Bool) throws -> Void) async throws {
         let core = core
         try await core.loop.hop {
             guard core.phase == .open else { throw core.endedError("configure") }
-            try body(core.socket)
+            try body(core.socket, core.local.isIPv6)
         }
     }
 }

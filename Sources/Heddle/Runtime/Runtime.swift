@@ -11,8 +11,10 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// Everything here may be used from any thread. Runtimes of one process share nothing, but that
-/// the first one has SIGPIPE ignored (signal(7)).
+/// Everything here may be used from any thread. Runtimes of one process share what the process has once, and
+/// nothing else: the signal SIGPIPE, which the first of them has ignored unless the program handles it (signal(7)),
+/// the signals that they watch, and libuv's worker pool, on which all work with files is done: four threads, unless
+/// the environment's `UV_THREADPOOL_SIZE` says otherwise, and at most 32 pieces of work of each loop at a time.
 public final class Runtime: Sendable {
     /// How many loops, and how they are run.
     public struct Options: Sendable {

@@ -21,12 +21,15 @@ extension StreamCore {
         return Bytes(joining: pieces)
     }
 
-    /// Makes taken bytes the next to be read again.
+    /// Makes taken bytes the next to be read again, and pauses reading if that makes too many.
     final func putBack(_ pieces: [Bytes]) {
         var queue = ByteQueue()
         for piece in pieces { queue.append(piece) }
         while !unread.isEmpty { queue.append(unread.removeFirst()) }
         unread = queue
+        guard machine.mayReceive else { return }
+        let limit = Int(unreadHighWater)
+        if machine.received(unread: queue.byteCount, highWater: limit) == .pause { stopReading() }
     }
 
     private final func endedEarly(_ got: Int, of count: Int) -> IOError {

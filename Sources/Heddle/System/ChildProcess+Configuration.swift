@@ -97,18 +97,27 @@ extension ChildProcess {
 
     /// Where a child's standard error goes.
     public enum ErrorOutput: Sendable, Hashable {
-        /// `/dev/null`: nowhere.
-        case discarded
-        /// To that of this process.
-        case inherited
-        /// ``ChildProcess/standardError``, a stream.
-        case stream
-        /// To a file; as ``Output/file(_:appending:)``.
-        case file(String, appending: Bool = false)
-        /// To an open descriptor, which stays the caller's.
-        case descriptor(Int32)
+        /// Somewhere of its own: what is said of standard output holds for it.
+        case separate(Output)
         /// Where standard output goes, in the order in which it is written.
         case combinedWithOutput
+
+        /// `/dev/null`: nowhere.
+        public static var discarded: ErrorOutput { .separate(.discarded) }
+        /// To that of this process.
+        public static var inherited: ErrorOutput { .separate(.inherited) }
+        /// ``ChildProcess/standardError``, a stream.
+        public static var stream: ErrorOutput { .separate(.stream) }
+
+        /// To a file; as ``Output/file(_:appending:)``.
+        public static func file(_ path: String, appending: Bool = false) -> ErrorOutput {
+            .separate(.file(path, appending: appending))
+        }
+
+        /// To an open descriptor, which stays the caller's.
+        public static func descriptor(_ descriptor: Int32) -> ErrorOutput {
+            .separate(.descriptor(descriptor))
+        }
     }
 
     /// The environment of a child.

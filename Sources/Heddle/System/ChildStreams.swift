@@ -18,7 +18,8 @@ struct ChildStreams {
     /// Opens what the child gets as its first three descriptors; nil stands for /dev/null.
     mutating func open() throws -> [Int32?] {
         let standardInput = try openInput()
-        let standardOutput = try openOutput()
+        let standardOutput = try openOutput(
+            configuration.standardOutput, STDOUT_FILENO, \.output, "output")
         return [standardInput, standardOutput, try openError(standardOutput)]
     }
 
@@ -43,26 +44,25 @@ struct ChildStreams {
         }
     }
 
-    private mutating func openOutput() throws -> Int32? {
-        switch configuration.standardOutput {
-        case .discarded: return nil
-        case .inherited: return STDOUT_FILENO
-        case .stream: return try openStream(\.output, "output")
-        case .file(let path, let appending):
-            return try openFile(path, Self.writing(appending), "output")
-        case .descriptor(let descriptor): return try check(descriptor, "output")
+    private mutating func openError(_ standardOutput: Int32?) throws -> Int32? {
+        switch configuration.standardError {
+        case .separate(let error): try openOutput(error, STDERR_FILENO, \.error, "error")
+        case .combinedWithOutput: standardOutput
         }
     }
 
-    private mutating func openError(_ output: Int32?) throws -> Int32? {
-        switch configuration.standardError {
+    /// Opens one of the two that the child writes to, of which `inherited` is this process's.
+    private mutating func openOutput(
+        _ output: ChildProcess.Output, _ inherited: Int32,
+        _ side: WritableKeyPath<ChildStreams, ChildProcess.Stream?>, _ which: String
+    ) throws -> Int32? {
+        switch output {
         case .discarded: return nil
-        case .inherited: return STDERR_FILENO
-        case .stream: return try openStream(\.error, "error")
+        case .inherited: return inherited
+        case .stream: return try openStream(side, which)
         case .file(let path, let appending):
-            return try openFile(path, Self.writing(appending), "error")
-        case .descriptor(let descriptor): return try check(descriptor, "error")
-        case .combinedWithOutput: return output
+            return try openFile(path, Self.writing(appending), which)
+        case .descriptor(let descriptor): return try check(descriptor, which)
         }
     }
 

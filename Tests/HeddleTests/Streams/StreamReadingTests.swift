@@ -190,6 +190,28 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.all)
+        func `bytes that are put back pause reading too, and are read again`(
+            kind: StreamKind
+        ) async throws {
+            var options = TCPOptions()
+            options.limits.unreadHighWater = 50_000
+            try await kind.withPeer(options: options) { near, peer in
+                var pattern = Pattern()
+                let taken = Bytes(pattern.array(50_000))
+                let isPaused = try await near.inside { stream in
+                    stream.putBack([taken])
+                    return stream.machine.isPaused
+                }
+                #expect(isPaused)
+                try peer.write(pattern.array(10_000))
+                for _ in 0..<5 { try await near.turnOfLoop() }
+                #expect(try await near.inside { $0.unread.byteCount } == taken.count)
+                peer.shutdownWrite()
+                #expect(try await near.expectPatternToEnd() == 60_000)
+            }
+        }
+
+        @Test(arguments: StreamKind.all)
         func `iterations over the input take turns`(kind: StreamKind) async throws {
             try await kind.withPair { near, far in
                 try await far.write("one")
