@@ -133,14 +133,28 @@ final class FileSender: UVPoll, @unchecked Sendable {
                     .closed, "use", on: stream.subject,
                     reason: "reset, for only \(sent) bytes of \(part.path) were sent")
             }
-            var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
-            // Also where the stream has closed already: this descriptor is the last of the socket.
-            unsafe setsockopt(
-                socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+            dropOnClose()
             stream.reset()
         }
         close()
         return told
+    }
+
+    /// The last descriptor of the socket to be closed has the peer see a reset, also where the stream has closed
+    /// already.
+    private func dropOnClose() {
+        // By now the number may be another's.
+        guard phase != .closed || isInUse else { return }
+        var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+        // The system reads the local during the call only.
+        unsafe setsockopt(
+            socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// The loop goes.
+    override func closeForced() {
+        if sent > 0 || isInUse { dropOnClose() }
+        close()
     }
 
     override func didClose() {

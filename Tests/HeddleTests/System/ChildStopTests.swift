@@ -116,8 +116,11 @@ extension HeddleTests {
                             let script = [
                                 "exit 1", "echo x; sleep 1000", "cat", "trap '' TERM; yes",
                             ]
+                            var configuration = ChildProcessTests.shell(script[index])
+                            // Those of every second seed end as groups.
+                            if seed.number & 1 == 0 { configuration.processGroupID = 0 }
                             _ = try await ChildProcess.run(
-                                ChildProcessTests.shell(script[index]), on: loop,
+                                configuration, on: loop,
                                 input: Bytes(repeatElement(7, count: 100_000)), limit: 1 << 30)
                         })
                 }
@@ -134,9 +137,10 @@ extension HeddleTests {
             try await ChildProcessTests.withLoop { loop in
                 var random = seed.generator
                 for _ in 0..<8 {
-                    let run = loop.task {
-                        try await ChildProcess.run(
-                            ChildProcessTests.shell("cat; sleep 1000"), on: loop, input: "text")
+                    var configuration = ChildProcessTests.shell("cat; sleep 1000")
+                    if Bool.random(using: &random) { configuration.processGroupID = 0 }
+                    let run = loop.task { [configuration] in
+                        try await ChildProcess.run(configuration, on: loop, input: "text")
                     }
                     try await loop.clock.sleep(
                         for: .microseconds(Int.random(in: 0...5_000, using: &random)))

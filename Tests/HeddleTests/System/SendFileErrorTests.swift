@@ -17,11 +17,12 @@ extension HeddleTests {
 
         @Test func `a stop of the loop ends a file's way with an error`() async throws {
             let ended = Recorder<Result<Int64, any Error>>()
-            let (socket, peer) = try RawSocket.pair()
-            defer { for end in [socket, peer] { end.close() } }
+            let listener = try RawSocket.listening()
+            let peer = try RawSocket.connected(to: listener.address)
+            defer { for end in [listener, peer] { end.close() } }
             try await withTestLoop(grace: .zero) { loop in
                 let near = try await TCPConnection.adopting(
-                    descriptor: dup(socket.descriptor), on: loop)
+                    descriptor: try listener.accept().descriptor, on: loop)
                 let file = try await loop.files.openTemporaryFile()
                 try await file.truncate(to: Int64(SendFileTests.manyBytes))
                 Task.detached {
@@ -36,6 +37,7 @@ extension HeddleTests {
             try await waiting { while ended.all.isEmpty { await Task.yield() } }
             let error = #expect(throws: IOError.self) { try ended.all[0].get() }
             #expect(error?.code == .loopStopped)
+            await SendFileTests.expectReset(peer)
         }
 
         @Test(arguments: Seed.some(TestScale.times(5, full: 200)))

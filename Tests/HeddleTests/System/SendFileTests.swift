@@ -52,7 +52,7 @@ extension HeddleTests {
         }
 
         /// Reads until the connection has been reset.
-        private static func expectReset(_ peer: RawSocket) async {
+        static func expectReset(_ peer: RawSocket) async {
             let failure = await #expect(throws: RawSocket.Failure.self) {
                 // As above.
                 try await Task.detached {
