@@ -234,3 +234,15 @@ static inline pid_t heddle_start(const struct heddle_spawn *spawn) {
     close(report[0]);
     return failure ? -failure : child;
 }
+
+// Who is at the other end of a Unix-domain socket: the system's `struct ucred`, a GNU extension.
+struct heddle_credentials {
+    int32_t process;
+    uint32_t user, group;
+};
+
+// SO_PEERCRED of unix(7); 0, or -1 with the reason in errno.
+static inline int heddle_peer_credentials(int socket, struct heddle_credentials *credentials) {
+    socklen_t length = sizeof *credentials;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, credentials, &length);
+}

@@ -39,14 +39,24 @@ final class TCPStream: StreamCore, @unchecked Sendable {
             if isCounted { loop.connectionEnded() }
             throw IOError(nil, operation, on: subject, error)
         }
+        try stream.takeOver(socket, operation, on: subject)
+        return stream
+    }
+}
+
+extension StreamCore {
+    /// Takes over a connected socket and begins to read. If this throws, the socket is closed, and the stream
+    /// too.
+    final func takeOver(
+        _ socket: Socket, _ operation: String, on subject: String
+    ) throws(IOError) {
         do {
-            try stream.adopt(descriptor: socket.descriptor)
+            try adopt(descriptor: socket.descriptor)
         } catch {
             // A descriptor that was not taken over is still the caller's.
-            if stream.descriptor != socket.descriptor { socket.close() }
-            stream.close()
+            if descriptor != socket.descriptor { socket.close() }
+            close()
             throw IOError(nil, operation, on: subject, error)
         }
-        return stream
     }
 }

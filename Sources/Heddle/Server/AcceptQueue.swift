@@ -3,11 +3,11 @@
 // Sendable: references cross threads, but every use is on the loop's thread.
 final class AcceptQueue: @unchecked Sendable {
     let core: LoopCore
-    private let address: SocketAddress
+    private let address: ServerAddress
     private let settings: StreamSettings
     private var acceptor: Acceptor?
     /// Accepted in one batch with what somebody waited for.
-    private var ready: [TCPStream] = []
+    private var ready: [StreamCore] = []
     private var takers: [Waiter] = []
     private var closers: [Waiter] = []
     private var isClosed = false
@@ -16,27 +16,27 @@ final class AcceptQueue: @unchecked Sendable {
     /// Why accepting is in trouble now, for whoever waits.
     private var trouble: IOError?
 
-    init(core: LoopCore, address: SocketAddress, limits: StreamLimits) {
+    init(core: LoopCore, address: ServerAddress, settings: StreamSettings) {
         self.core = core
         self.address = address
-        settings = StreamSettings(limits: limits)
+        self.settings = settings
     }
 
     /// Takes over a listening socket, which is closed if this throws.
-    func listen(on socket: Socket) throws {
+    func listen(on socket: ListeningSocket) throws {
         acceptor = try Acceptor.listening(on: socket, address: address, core: core, client: self)
         core.addMember(self)
     }
 
     /// The next connection. Cancelling the wait leaves every connection to the others.
-    func next() async throws -> TCPConnection {
+    func next() async throws -> ByteStream {
         while true {
             if Task.isCancelled {
                 // It may have been woken for a connection: that is another's now.
                 if !ready.isEmpty { takers.first?.wake(on: core.queues) }
                 throw CancellationError()
             }
-            if !ready.isEmpty { return TCPConnection(stream: ready.removeFirst()) }
+            if !ready.isEmpty { return address.connection(of: ready.removeFirst()) }
             guard !isClosed else { throw closedError() }
             if let trouble {
                 self.trouble = nil
@@ -91,9 +91,7 @@ extension AcceptQueue: AcceptorClient {
 
     func accepted(_ socket: Socket, from peer: SocketAddress?) {
         do {
-            let stream = try TCPStream.adopting(
-                socket, from: peer, on: core, settings: settings, operation: "accept on",
-                subject: "\(address)")
+            let stream = try address.stream(of: socket, from: peer, on: core, settings: settings)
             takers.dropFirst(ready.count).first?.wake(on: core.queues)
             ready.append(stream)
         } catch {

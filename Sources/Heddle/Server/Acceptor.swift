@@ -6,8 +6,8 @@ final class Acceptor: UVPoll, @unchecked Sendable {
     static let acceptsPerTick = 64
 
     let loop: LoopCore
-    let address: SocketAddress
-    let socket: Socket
+    private let address: ServerAddress
+    let socket: ListeningSocket
     /// Who gets the connections; let go when this has closed, since it is the acceptor's owner too.
     private var client: (any AcceptorClient)?
     private var backOff = AcceptBackOff()
@@ -16,18 +16,20 @@ final class Acceptor: UVPoll, @unchecked Sendable {
 
     /// Takes over a listening socket; on failure it stays the caller's.
     init(
-        socket: Socket, address: SocketAddress, on loop: LoopCore, client: any AcceptorClient
+        socket: ListeningSocket, address: ServerAddress, on loop: LoopCore,
+        client: any AcceptorClient
     ) throws(UVError) {
         self.loop = loop
         self.client = client
         self.socket = socket
         self.address = address
-        try super.init(loop: loop.uv, descriptor: socket.descriptor)
+        try super.init(loop: loop.uv, descriptor: socket.socket.descriptor)
     }
 
     /// An acceptor of a listening socket, which is closed if this throws.
     static func listening(
-        on socket: Socket, address: SocketAddress, core: LoopCore, client: any AcceptorClient
+        on socket: ListeningSocket, address: ServerAddress, core: LoopCore,
+        client: any AcceptorClient
     ) throws(IOError) -> Acceptor {
         guard !core.isRefusingWork else {
             socket.close()
@@ -82,7 +84,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
         var peer = Socket.emptyStorage
         for _ in 0..<Self.acceptsPerTick {
             guard isAccepting, phase == .open else { return }
-            switch socket.accept(from: &peer) {
+            switch socket.socket.accept(from: &peer) {
             case .success(let descriptor):
                 if backOff.accepted() { recovered() }
                 client?.accepted(Socket(descriptor: descriptor), from: SocketAddress(peer))
@@ -173,7 +175,7 @@ final class Acceptor: UVPoll, @unchecked Sendable {
 protocol AcceptorClient: AnyObject {
     /// Whether connections are wanted now.
     var mayAccept: Bool { get }
-    /// A connection came; the socket is the client's.
+    /// A connection came; the socket is the client's. Peers of the Unix family have no address here.
     func accepted(_ socket: Socket, from peer: SocketAddress?)
     /// Accepting failed; `isFinal` if the acceptor has closed for that.
     func acceptFailed(_ error: IOError, isFinal: Bool)

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// The listening sockets of a server: one, or as many as there are loops on one port.
+/// The listening sockets of a TCP server: one, or as many as there are loops on one port.
 struct ListeningSockets {
-    let sockets: [Socket]
+    let sockets: [ListeningSocket]
     /// Where they listen, with the port the system chose if 0 was asked for.
     let address: SocketAddress
 
@@ -21,7 +21,7 @@ struct ListeningSockets {
                 opened.append(try Self.bound(to: actual, sharing: true, options: options))
             }
             for socket in opened { try socket.listen(backlog: options.backlog, on: actual) }
-            sockets = opened
+            sockets = opened.map { ListeningSocket(socket: $0) }
             self.address = actual
         } catch {
             for socket in opened { socket.close() }

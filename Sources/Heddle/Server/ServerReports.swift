@@ -3,8 +3,11 @@ internal import Synchronization
 /// What a server counts and whom it tells of errors. Shared by its shares.
 // Sendable: the counters are atomic; `onError` is guarded by `lock`.
 final class ServerReports: @unchecked Sendable {
+    /// Told of an error of one connection, whose peer is given, or of accepting.
+    typealias Hook = @Sendable (any Error, ServedPeer?) -> Void
+
     private let lock = Lock()
-    private var hook: TCPServer.ErrorHook?
+    private var hook: Hook?
     private let accepted = Atomic<Int>(0)
     private let open = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
@@ -12,7 +15,7 @@ final class ServerReports: @unchecked Sendable {
     private let isInTrouble = Atomic<Bool>(false)
     private let bytesSent = Atomic<UInt64>(0)
 
-    var onError: TCPServer.ErrorHook? {
+    var onError: Hook? {
         get { lock.withLock { hook } }
         set { lock.withLock { hook = newValue } }
     }
@@ -27,7 +30,7 @@ final class ServerReports: @unchecked Sendable {
         bytesSent.wrappingAdd(sent, ordering: .relaxed)
     }
 
-    func report(_ error: any Error, on peer: SocketAddress?) {
+    func report(_ error: any Error, on peer: ServedPeer?) {
         failed.wrappingAdd(1, ordering: .relaxed)
         onError?(error, peer)
     }
@@ -42,8 +45,8 @@ final class ServerReports: @unchecked Sendable {
         isInTrouble.store(false, ordering: .releasing)
     }
 
-    var statistics: TCPServer.Statistics {
-        TCPServer.Statistics(
+    var statistics: ServerStatistics {
+        ServerStatistics(
             acceptedConnections: accepted.load(ordering: .relaxed),
             openConnections: open.load(ordering: .relaxed),
             errors: failed.load(ordering: .relaxed),

@@ -1,5 +1,5 @@
 /// How a share ends while its loop goes on: with patience, and then without.
-extension ServerShare {
+extension ServerShare: ServingShare {
     /// Stops listening and waits for the connections until `deadline`, then cancels them and waits
     /// until they have ended. On the loop.
     func drain(until deadline: UInt64) async {

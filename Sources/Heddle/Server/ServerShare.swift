@@ -6,21 +6,22 @@ internal import Synchronization
 final class ServerShare: StreamOwner, @unchecked Sendable {
     /// What becomes of an accepted connection.
     enum Service {
-        case tasks(TCPServer.Handler)
-        case handlers(TCPServer.HandlerFactory)
+        case tcp(TCPServer.Handler)
+        case unix(UnixServer.Handler)
+        case handlers(@Sendable () -> any StreamHandler)
     }
 
     let core: LoopCore
-    let address: SocketAddress
-    private let options: ListenOptions
-    private let settings: StreamSettings
+    let address: ServerAddress
+    private let maximumConnections: Int
+    private var settings: StreamSettings
     /// Where accepted connections go; let go when accepting ends, since it refers to all the shares.
     private var placement: Placement?
     private let reports: ServerReports
     private(set) var acceptor: Acceptor?
 
     private var service: Service?
-    private var connections: [TCPStream] = []
+    private var connections: [StreamCore] = []
     /// Connections given to this share, from when they are accepted until they have ended. Other loops
     /// count here what they give.
     private let placed = Atomic<Int>(0)
@@ -33,19 +34,19 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     var drainers: [Waiter] = []
 
     init(
-        core: LoopCore, address: SocketAddress, options: ListenOptions, placement: Placement,
-        reports: ServerReports
+        core: LoopCore, address: ServerAddress, maximumConnections: Int,
+        settings: StreamSettings, placement: Placement, reports: ServerReports
     ) {
         self.core = core
         self.address = address
-        self.options = options
+        self.maximumConnections = maximumConnections
+        self.settings = settings
         self.placement = placement
         self.reports = reports
-        settings = StreamSettings(limits: options.connection.limits)
     }
 
     /// Takes over a listening socket; connections wait in its backlog until `serve`.
-    func listen(on socket: Socket) throws {
+    func listen(on socket: ListeningSocket) throws {
         acceptor = try Acceptor.listening(on: socket, address: address, core: core, client: self)
     }
 
@@ -61,6 +62,10 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         precondition(self.service == nil, "a share is served twice")
         guard !core.isRefusingWork, !isDraining else { return }
         self.service = service
+        if case .handlers = service, settings.maximumUnclaimedDescriptors > 0 {
+            // A handler has no way to take descriptors: the kernel closes those that come.
+            settings = StreamSettings(limits: settings.limits, peer: settings.peer)
+        }
         acceptor?.resumeOrClose()
         let early = early
         self.early = []
@@ -115,25 +120,24 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
             return
         }
         do {
-            let stream = try TCPStream.adopting(
-                socket, from: peer, on: core, settings: settings, operation: "accept on",
-                subject: "\(address)", isCounted: true)
+            let stream = try address.stream(
+                of: socket, from: peer, on: core, settings: settings, isCounted: true)
             begin(stream, service)
         } catch {
             leftPlace()
-            reports.report(error, on: peer)
+            reports.report(error, on: peer.map(ServedPeer.internet))
         }
     }
 
     /// Whether this share may be given another connection. Safe to call from any thread.
     var hasRoom: Bool {
-        placed.load(ordering: .acquiring) < options.maximumConnectionsPerLoop
+        placed.load(ordering: .acquiring) < maximumConnections
     }
 
     /// A connection given to this share is gone: the accepting share may have waited for that.
     private func leftPlace() {
         let before = placed.wrappingSubtract(1, ordering: .acquiringAndReleasing).oldValue
-        guard before == options.maximumConnectionsPerLoop, let placement else { return }
+        guard before == maximumConnections, let placement else { return }
         let accepting = placement.accepting(for: self)
         if accepting === self {
             resumeIfRoom()
@@ -146,13 +150,13 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         if mayAccept { acceptor?.resumeOrClose() }
     }
 
-    private func begin(_ stream: TCPStream, _ service: Service) {
+    private func begin(_ stream: StreamCore, _ service: Service) {
         stream.ownerSlot = Int32(connections.count)
         connections.append(stream)
         stream.owner = self
         reports.connectionOpened()
         switch service {
-        case .tasks:
+        case .tcp, .unix:
             stream.ownerTask = Task(executorPreference: core) { await stream.owner?.serve(stream) }
         case .handlers(let make):
             stream.setHandler(make())
@@ -164,18 +168,26 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
     /// Nobody but this share can cancel it from outside, and then `cancelRemaining` tells the stream
     /// itself. So it needs no cancellation handler, which would cost each connection 300 bytes.
     override func serve(_ stream: StreamCore) async {
-        guard let stream = stream as? TCPStream, case .tasks(let handler) = service else { return }
-        let connection = TCPConnection(stream: stream)
+        guard let service else { return }
+        let connection = address.connection(of: stream)
         stream.beginScope()
         do {
-            try await handler(connection)
+            switch service {
+            // Of the kind the address is of, as the service is.
+            case .tcp(let handler):
+                try await handler(unsafe unsafeDowncast(connection, to: TCPConnection.self))
+            case .unix(let handler):
+                try await handler(unsafe unsafeDowncast(connection, to: UnixConnection.self))
+            case .handlers:
+                break
+            }
         } catch {
-            if !(error is CancellationError) { reports.report(error, on: stream.remoteAddress) }
+            if !(error is CancellationError) { reports.report(error, on: ServedPeer(of: stream)) }
         }
         do {
             try await connection.close()
         } catch {
-            reports.report(error, on: stream.remoteAddress)
+            reports.report(error, on: ServedPeer(of: stream))
         }
         stream.endScope()
         if core.isCurrent { finish(stream) }
@@ -183,13 +195,13 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
 
     /// A connection served by a handler ends with its stream, one served by a task with the task.
     override func streamDidClose(_ stream: StreamCore) {
-        guard let stream = stream as? TCPStream, stream.ownerTask == nil else { return }
-        if let error = stream.handlerError { reports.report(error, on: stream.remoteAddress) }
+        guard stream.ownerTask == nil else { return }
+        if let error = stream.handlerError { reports.report(error, on: ServedPeer(of: stream)) }
         finish(stream)
     }
 
     /// The connection is closed and nobody runs for it any more.
-    private func finish(_ stream: TCPStream) {
+    private func finish(_ stream: StreamCore) {
         stream.ownerTask = nil
         let slot = Int(stream.ownerSlot)
         guard slot >= 0 else { return }

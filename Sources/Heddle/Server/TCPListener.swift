@@ -30,7 +30,8 @@ public final class TCPListener: Sendable {
         try options.validate()
         let listening = try ListeningSockets(address, count: 1, options: options)
         let queue = AcceptQueue(
-            core: loop.core, address: listening.address, limits: options.connection.limits)
+            core: loop.core, address: .internet(listening.address),
+            settings: StreamSettings(limits: options.connection.limits))
         let socket = listening.sockets[0]
         try await loop.core.hop { try queue.listen(on: socket) }
         return TCPListener(localAddress: listening.address, queue: queue)
@@ -45,9 +46,14 @@ public final class TCPListener: Sendable {
     public func accept() async throws -> TCPConnection {
         let queue = queue
         guard queue.core.isCurrent else {
-            return try await queue.core.hop { try await queue.next() }
+            return try await queue.core.hop { try await self.next() }
         }
-        return try await queue.next()
+        return try await next()
+    }
+
+    private func next() async throws -> TCPConnection {
+        // Of the kind its address is of.
+        unsafe unsafeDowncast(try await queue.next(), to: TCPConnection.self)
     }
 
     /// Stops listening and returns when the address is free again. Connections that were accepted and

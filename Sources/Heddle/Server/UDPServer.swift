@@ -11,19 +11,19 @@ public final class UDPServer: Sendable {
 
     /// Where the server is bound, with the real port if 0 was asked for.
     public let localAddress: SocketAddress
-    private let shares: [UDPShare]
+    private let scope: ServerScope<UDPShare>
 
     /// Binds the sockets and has them take part in the stop of their loops.
     init(to address: SocketAddress, loops: [EventLoop], options: UDPOptions) async throws {
         let sockets = try await UDPSocket.bind(to: address, sharedBy: loops, options: options)
         let shares = sockets.map { UDPShare(socket: $0) }
         localAddress = sockets[0].localAddress
-        self.shares = shares
+        scope = ServerScope(shares)
         for share in shares { try await share.core.hop { share.join() } }
     }
 
     deinit {
-        for share in shares { share.core.postUnlessEnded { share.beginDrain() } }
+        scope.beginDrain()
     }
 
     /// Serves each loop's socket with a task on that loop, until the server is stopped, the handlers return or
@@ -32,13 +32,7 @@ public final class UDPServer: Sendable {
     /// - Throws: what the first handler threw, after the others were cancelled and all have ended, but not
     ///   their cancellation, nor that the loop stopped; ``IOError/Code/busy`` if the server is served already.
     public func serve(_ handler: @escaping Handler) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for share in shares {
-                group.addTask(executorPreference: share.core) { try await share.serve(handler) }
-            }
-            // The first error leaves the group, which cancels the others and waits for them.
-            for try await _ in group {}
-        }
+        try await scope.serve { share in try await share.serve(handler) }
     }
 
     /// Receives nothing more, lets the handlers end until `grace` has passed, and cancels the others.
@@ -46,21 +40,14 @@ public final class UDPServer: Sendable {
     ///
     /// - Throws: ``IOError/Code/invalidArgument`` for a negative grace.
     public func stop(within grace: Duration = Worker.defaultGrace) async throws {
-        try Worker.check(grace, "stop server", "\(localAddress)")
-        let deadline = UVLoop.hrtimeNanoseconds &+ UInt64(grace.clampedNanoseconds)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for share in shares {
-                group.addTask(executorPreference: share.core) { await share.drain(until: deadline) }
-            }
-            try await group.waitForAll()
-        }
+        try await scope.stop(within: grace, "\(localAddress)")
     }
 
     /// What the sockets have done so far, together; also after the end.
     public var statistics: UDPSocket.Statistics {
         get async {
             var total = UDPSocket.Statistics()
-            for share in shares { total.add(await share.socket.statistics) }
+            for share in scope.shares { total.add(await share.socket.statistics) }
             return total
         }
     }

@@ -1,6 +1,6 @@
 /// One loop's share of a UDP server: its socket and the task that serves it. Used on the loop's thread.
 // Sendable: references cross threads, but every use is on the loop's thread; `socket` is safe anywhere.
-final class UDPShare: @unchecked Sendable {
+final class UDPShare: ServingShare, @unchecked Sendable {
     let socket: UDPSocket
     private var task: Task<Void, any Error>?
     private var isServed = false

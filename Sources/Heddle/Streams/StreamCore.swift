@@ -221,9 +221,17 @@
 /// What streams of one kind have in common, shared by all of them.
 final class StreamSettings: Sendable {
     let limits: StreamLimits
+    /// File descriptors that may have come and not been taken; 0 if they are not to come.
+    let maximumUnclaimedDescriptors: Int
+    /// What errors call a peer that has no address.
+    let peer: String
 
-    init(limits: StreamLimits) {
+    init(
+        limits: StreamLimits, maximumUnclaimedDescriptors: Int = 0, peer: String = "a stream"
+    ) {
         self.limits = limits
+        self.maximumUnclaimedDescriptors = maximumUnclaimedDescriptors
+        self.peer = peer
     }
 }
 

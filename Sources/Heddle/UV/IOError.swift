@@ -150,7 +150,7 @@ extension IOError {
             "ENETUNREACH": .unreachable, "EHOSTUNREACH": .unreachable,
             "EPIPE": .broken, "ECONNRESET": .broken, "ECONNABORTED": .broken, "ENOTCONN": .broken,
             "EBADF": .invalidArgument, "EINVAL": .invalidArgument, "ENOTSOCK": .invalidArgument,
-            "EAFNOSUPPORT": .invalidArgument,
+            "EAFNOSUPPORT": .invalidArgument, "EPROTOTYPE": .invalidArgument,
             "EMFILE": .resourcesExhausted, "ENFILE": .resourcesExhausted,
             "ENOMEM": .resourcesExhausted, "ENOBUFS": .resourcesExhausted,
             "EMSGSIZE": .limitExceeded,

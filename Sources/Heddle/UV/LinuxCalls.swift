@@ -60,4 +60,14 @@ enum LinuxCalls {
     static func openProcess(_ process: Int32) -> Int32 {
         heddle_pidfd_open(process)
     }
+
+    /// The process, user and group at the other end of a Unix-domain socket (SO_PEERCRED of unix(7)); nil for
+    /// another socket.
+    static func peerCredentials(
+        of descriptor: Int32
+    ) -> (process: Int32, user: UInt32, group: UInt32)? {
+        var found = heddle_credentials()
+        guard unsafe heddle_peer_credentials(descriptor, &found) == 0 else { return nil }
+        return (found.process, found.user, found.group)
+    }
 }

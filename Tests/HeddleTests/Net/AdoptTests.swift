@@ -21,8 +21,9 @@ extension HeddleTests {
 
         @Test func `an adopted Unix socket has no address and works`() async throws {
             try await withTestLoop { loop in
-                let (near, peer) = try await StreamKind.unix.connect(on: loop)
+                let (socket, peer) = try RawSocket.pair()
                 defer { peer.close() }
+                let near = try await TCPConnection.adopting(descriptor: socket.descriptor, on: loop)
                 #expect(near.remoteAddress == nil)
                 #expect(await near.localAddress == nil)
                 try await near.write("hi")

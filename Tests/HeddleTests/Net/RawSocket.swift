@@ -60,6 +60,45 @@ struct RawSocket: Sendable {
         return (RawSocket(ends[0]), RawSocket(ends[1]))
     }
 
+    /// Binds a socket of the Unix family, without making it listen.
+    static func bound(
+        to address: UnixAddress, type: __socket_type = SOCK_STREAM
+    ) throws -> RawSocket {
+        let socket = try RawSocket(unix: type)
+        do {
+            try check(address.withSockaddr { bind(socket.descriptor, $0, $1) }, "bind")
+            return socket
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    static func listening(on address: UnixAddress, backlog: Int32 = 128) throws -> RawSocket {
+        let socket = try bound(to: address)
+        listen(socket.descriptor, backlog)
+        return socket
+    }
+
+    /// Connects, blocking.
+    static func connected(
+        to address: UnixAddress, type: __socket_type = SOCK_STREAM
+    ) throws -> RawSocket {
+        let socket = try RawSocket(unix: type)
+        do {
+            try check(address.withSockaddr { connect(socket.descriptor, $0, $1) }, "connect")
+            return socket
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    private init(unix type: __socket_type) throws {
+        descriptor = socket(AF_UNIX, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        try Self.check(descriptor, "socket")
+    }
+
     private init(streamOf address: SocketAddress) throws {
         let family = address.isIPv4 ? AF_INET : AF_INET6
         descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -176,5 +215,13 @@ struct RawSocket: Sendable {
 extension pollfd {
     fileprivate init(descriptor: Int32, events: Int16) {
         self.init(fd: descriptor, events: events, revents: 0)
+    }
+}
+
+extension UnixAddress {
+    /// An abstract name that nobody else has.
+    static func forTest() -> UnixAddress {
+        // The text is short and has no NUL.
+        try! UnixAddress(abstract: "heddle-test-\(getpid())-\(UInt64.random(in: 0 ... .max))")
     }
 }

@@ -31,7 +31,7 @@ extension HeddleTests {
                     let uv = loop.core.uv
                     let acceptor = try #require(
                         uv.openHandles().compactMap { $0 as? Acceptor }.first)
-                    let poll = try UVPoll(loop: uv, descriptor: acceptor.socket.descriptor)
+                    let poll = try UVPoll(loop: uv, descriptor: acceptor.socket.socket.descriptor)
                     try poll.startReading()
                     rival.poll = poll
                 }

@@ -64,7 +64,7 @@ extension HeddleTests {
                 let all = Signal(after: 20)
                 let serve: @Sendable (ServerShare) async throws -> Void = { share in
                     try await share.serve(
-                        .tasks { connection in
+                        .tcp { connection in
                             places.add(connection.core.loop.name)
                             all.fire()
                             _ = try await connection.read()
@@ -104,7 +104,9 @@ extension HeddleTests {
             let reports = ServerReports()
             let shares = loops.map {
                 ServerShare(
-                    core: $0.core, address: listening.address, options: options,
+                    core: $0.core, address: .internet(listening.address),
+                    maximumConnections: options.maximumConnectionsPerLoop,
+                    settings: StreamSettings(limits: options.connection.limits),
                     placement: placement, reports: reports)
             }
             placement.setShares(shares)

@@ -72,7 +72,7 @@ extension HeddleTests {
                     let kind = round % 2 == 0 ? StreamKind.unix : .tcpIPv4
                     let (near, peer) = try await kind.connect(on: runtime.loops[0])
                     var tasks: [Task<Void, Never>] = []
-                    let moves: [@Sendable (TCPConnection) async -> Void] = [
+                    let moves: [@Sendable (ByteStream) async -> Void] = [
                         { _ = try? await $0.read() }, { try? await $0.write("some") },
                         { try? await $0.flush() }, { try? await $0.shutdownWrite() },
                         { try? await $0.close() }, { $0.reset() },

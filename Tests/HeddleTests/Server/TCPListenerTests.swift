@@ -118,7 +118,8 @@ extension HeddleTests {
                 let listening = try ListeningSockets(
                     .loopback(port: 0), count: 1, options: ListenOptions())
                 let queue = AcceptQueue(
-                    core: core, address: listening.address, limits: StreamLimits())
+                    core: core, address: .internet(listening.address),
+                    settings: StreamSettings(limits: StreamLimits()))
                 try queue.listen(on: listening.sockets[0])
                 let first = loop.task { try await queue.next() }
                 let second = loop.task { try await queue.next() }

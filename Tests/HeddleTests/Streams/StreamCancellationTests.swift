@@ -248,7 +248,7 @@ func expectCancelled<T: Sendable>(
     }
 }
 
-extension TCPConnection {
+extension ByteStream {
     /// Writes the pattern in small pieces with pauses until cancelled; how much was taken.
     fileprivate func writePatternSlowly(
         until isDone: @autoclosure @Sendable () -> Bool, seed: Seed

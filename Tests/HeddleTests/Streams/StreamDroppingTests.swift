@@ -250,9 +250,9 @@ func expectNoConnections(
 // Sendable: `connections` is guarded by `lock`.
 private final class ConnectionBox: @unchecked Sendable {
     private let lock = Lock()
-    private var connections: [TCPConnection] = []
+    private var connections: [ByteStream] = []
 
-    func add(_ connection: TCPConnection) {
+    func add(_ connection: ByteStream) {
         lock.withLock { connections.append(connection) }
     }
 

@@ -221,7 +221,7 @@ extension HeddleTests {
         }
 
         private static func write(
-            _ frames: [Bytes], as framing: Framing, to connection: TCPConnection
+            _ frames: [Bytes], as framing: Framing, to connection: ByteStream
         ) async throws {
             for frame in frames { try await connection.write(frame: frame, as: framing) }
         }

@@ -151,7 +151,7 @@ extension HeddleTests {
 private func withHandlers(
     _ options: ListenOptions = ListenOptions(), make: @escaping TCPServer.HandlerFactory,
     onError: TCPServer.ErrorHook? = nil,
-    _ body: @escaping @Sendable (TCPConnection, TCPServer) async throws -> Void
+    _ body: @escaping @Sendable (ByteStream, TCPServer) async throws -> Void
 ) async throws {
     try await withTestRuntime(threads: 2) { runtime in
         try await servingObjects(

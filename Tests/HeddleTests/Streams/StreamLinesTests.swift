@@ -121,7 +121,7 @@ extension HeddleTests {
     }
 }
 
-extension TCPConnection {
+extension ByteStream {
     fileprivate func allLines(maximumBytes: Int = 64 * 1024) async throws -> [String] {
         var found: [String] = []
         for try await line in inbound.lines(maximumBytes: maximumBytes) { found.append(line) }

@@ -229,7 +229,7 @@ extension HeddleTests {
     }
 }
 
-extension TCPConnection {
+extension ByteStream {
     func writePatternAndFinish(_ count: Int, largest: Int, seed: Seed) async throws {
         try await writePattern(count, largest: largest, seed: seed)
         try await shutdownWrite()

@@ -50,7 +50,7 @@ extension HeddleTests {
                     let error = await #expect(throws: IOError.self) { try await near.read() }
                     #expect(error?.code == .broken)
                     #expect(error?.systemName == "ECONNRESET")
-                    #expect(error?.subject == near.remoteAddress?.description)
+                    #expect(error?.subject == (near as? TCPConnection)?.remoteAddress?.description)
                 }
             }
         }

@@ -45,14 +45,14 @@ extension HeddleTests {
         }
 
         private static func read(
-            from connection: TCPConnection, into buffer: inout [UInt8]
+            from connection: ByteStream, into buffer: inout [UInt8]
         ) async throws -> Int {
             var elements = buffer.mutableSpan
             var bytes = elements.mutableBytes
             return try await connection.read(into: &bytes)
         }
 
-        private static func write(_ bytes: [UInt8], to connection: TCPConnection) async throws {
+        private static func write(_ bytes: [UInt8], to connection: ByteStream) async throws {
             try await connection.write(bytes.span.bytes)
         }
     }

@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// Sockets of the Unix family.
+// Unsafe: the system reads and writes what it is passed during the call only, within the length.
+extension Socket {
+    /// A new non-blocking socket of the Unix family.
+    static func unix(_ type: __socket_type = SOCK_STREAM, for operation: String, on subject: String)
+        throws -> Socket
+    {
+        let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let descriptor = socket(AF_UNIX, Int32(type.rawValue | flags), 0)
+        guard descriptor >= 0 else { throw IOError(errno: errno, operation, on: subject) }
+        return Socket(descriptor: descriptor)
+    }
+
+    /// Two connected non-blocking stream sockets of the Unix family.
+    static func unixPair() throws -> (Socket, Socket) {
+        let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        var ends: [Int32] = [-1, -1]
+        guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | flags), 0, &ends) == 0 else {
+            throw IOError(errno: errno, "make", on: "a socket pair")
+        }
+        return (Socket(descriptor: ends[0]), Socket(descriptor: ends[1]))
+    }
+
+    func apply(_ options: UnixOptions) throws {
+        if let bytes = options.sendBufferBytes {
+            try set(SO_SNDBUF, to: bytes, named: "sendBufferBytes")
+        }
+    }
+
+    /// 0, or why the socket was not connected. Never waits.
+    func connect(to address: UnixAddress) -> Int32 {
+        unsafe address.withSockaddr { unsafe Glibc.connect(descriptor, $0, $1) == 0 ? 0 : errno }
+    }
+
+    /// 0, or why the socket was not bound.
+    func bind(to address: UnixAddress) -> Int32 {
+        unsafe address.withSockaddr { unsafe Glibc.bind(descriptor, $0, $1) == 0 ? 0 : errno }
+    }
+
+    /// The name of this side, or of the peer; nil if it has none.
+    func unixAddress(ofPeer: Bool) -> UnixAddress? {
+        var storage = Self.emptyStorage
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let status = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+            let head = unsafe UnsafeMutableRawPointer(pointer).assumingMemoryBound(
+                to: sockaddr.self)
+            return unsafe ofPeer
+                ? getpeername(descriptor, head, &length) : getsockname(descriptor, head, &length)
+        }
+        return status == 0 ? UnixAddress(storage, length: length) : nil
+    }
+
+    /// Throws unless the socket, which is open, is of the Unix family.
+    func checkIsUnix() throws {
+        var family: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length)
+        guard status == 0, family == AF_UNIX else {
+            throw IOError(
+                .invalidArgument, "adopt", on: "descriptor \(descriptor)",
+                reason: "not a Unix-domain socket")
+        }
+    }
+}

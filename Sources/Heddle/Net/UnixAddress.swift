@@ -1,0 +1,138 @@
+internal import Glibc
+public import SystemPackage
+
+/// The address of a Unix-domain socket: a path of the file system, or an abstract name, which is Linux's own and
+/// vanishes with its last socket. See unix(7).
+///
+/// Prints as the path, or as `@name`; bytes that cannot be shown as text print as `\x01`.
+public struct UnixAddress: Hashable, Sendable {
+    /// The longest path or abstract name, in bytes: the system's structure has 108, one of which is a NUL.
+    public static let maximumBytes = 107
+
+    /// The bytes of the path or name.
+    let name: [UInt8]
+    /// Whether the name is an abstract one.
+    public let isAbstract: Bool
+
+    private init(name: [UInt8], isAbstract: Bool) {
+        self.name = name
+        self.isAbstract = isAbstract
+    }
+
+    /// The address of a path. A relative path is taken from the working folder, at each use.
+    ///
+    /// - Throws: ``IOError/Code/invalidArgument`` if the path is empty, longer than ``maximumBytes``, or has a
+    ///   NUL character.
+    public init(path: FilePath) throws {
+        // The text lives for the call only, and ends where the system sees its end.
+        let seen = unsafe path.withPlatformString { text in
+            unsafe [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
+        }
+        try Self.check(seen, shown: path.string, hasNUL: seen.count != path.length)
+        self.init(name: seen, isAbstract: false)
+    }
+
+    /// The address of an abstract name, which is given without its `@`. Everybody in the same network namespace
+    /// can reach it, whoever they are: look at the ``PeerCredentials`` of those who come.
+    ///
+    /// - Throws: ``IOError/Code/invalidArgument`` if the name is empty, longer than ``maximumBytes``, or has a
+    ///   NUL character.
+    public init(abstract name: String) throws {
+        let bytes = [UInt8](name.utf8)
+        try Self.check(bytes, shown: "@\(name)", hasNUL: bytes.contains(0))
+        self.init(name: bytes, isAbstract: true)
+    }
+
+    /// An address from its text: `@name` is an abstract name, anything else a path.
+    ///
+    /// - Throws: as ``init(path:)`` and ``init(abstract:)``.
+    public init(_ text: String) throws {
+        if text.hasPrefix("@") {
+            try self.init(abstract: String(text.dropFirst()))
+        } else {
+            let bytes = [UInt8](text.utf8)
+            try Self.check(bytes, shown: text, hasNUL: bytes.contains(0))
+            self.init(name: bytes, isAbstract: false)
+        }
+    }
+
+    /// The path; nil for an abstract name.
+    public var path: FilePath? {
+        // The array ends with the NUL that this looks for.
+        unsafe isAbstract
+            ? nil : FilePath(platformString: name.map { CChar(bitPattern: $0) } + [0])
+    }
+
+    private static func check(_ name: [UInt8], shown: String, hasNUL: Bool) throws(IOError) {
+        let reason: String
+        if hasNUL {
+            reason = "it has a NUL character"
+        } else if name.isEmpty {
+            reason = "it is empty"
+        } else if name.count > maximumBytes {
+            reason = "\(name.count) bytes, of which a Unix socket's address takes \(maximumBytes)"
+        } else {
+            return
+        }
+        let text = shown.split(separator: "\0", omittingEmptySubsequences: false)
+        throw IOError(
+            .invalidArgument, "use as a Unix address", on: "'\(text.joined(separator: "\\0"))'",
+            reason: reason)
+    }
+}
+
+extension UnixAddress: CustomStringConvertible {
+    /// The text that ``init(_:)`` takes: `/run/service.sock`, `@service`.
+    public var description: String {
+        let text = Self.shown(name)
+        if isAbstract { return "@\(text)" }
+        // Not to be taken for an abstract name.
+        return text.hasPrefix("@") ? "./\(text)" : text
+    }
+
+    private static func shown(_ bytes: [UInt8]) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self),
+            !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F })
+        else {
+            return bytes.map { byte in
+                if 0x20..<0x7F ~= byte { return String(UnicodeScalar(byte)) }
+                return (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+            }.joined()
+        }
+        return text
+    }
+}
+
+// Unsafe: the name is at most as long as `sun_path`, less a NUL; the system tells how many bytes it wrote.
+extension UnixAddress {
+    private static let pathOffset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)!
+
+    /// The address in the first `length` bytes of what the system wrote; nil for a socket without a name, or of
+    /// another family.
+    init?(_ storage: sockaddr_storage, length: socklen_t) {
+        guard Int32(storage.ss_family) == AF_UNIX else { return nil }
+        let count = min(Int(length), MemoryLayout<sockaddr_storage>.size) - Self.pathOffset
+        guard count > 0 else { return nil }
+        let bytes = unsafe withUnsafeBytes(of: storage) {
+            unsafe [UInt8]($0[Self.pathOffset..<Self.pathOffset + count])
+        }
+        let isAbstract = bytes[0] == 0
+        let name = isAbstract ? bytes.dropFirst() : bytes.prefix { $0 != 0 }
+        self.init(name: [UInt8](name), isAbstract: isAbstract)
+    }
+
+    /// Lends the address as a `sockaddr` and its length.
+    func withSockaddr<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { path in
+            // An abstract name begins with a NUL, a path ends with one.
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: path[(isAbstract ? 1 : 0)...])
+            unsafe room.copyBytes(from: name)
+        }
+        return unsafe withUnsafePointer(to: address) { pointer in
+            let head = unsafe UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+            return unsafe body(head, socklen_t(Self.pathOffset + name.count + 1))
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/// The core of a Unix-domain connection: a stream that knows who its peer is.
+// Sendable: as its superclass.
+final class UnixStream: StreamCore, @unchecked Sendable {
+    /// The other side's address; nil if it has none, as most clients have.
+    let remoteAddress: UnixAddress?
+    let peerCredentials: PeerCredentials
+
+    private init(
+        on loop: LoopCore, settings: StreamSettings, socket: Socket, isCounted: Bool
+    ) throws(UVError) {
+        remoteAddress = socket.unixAddress(ofPeer: true)
+        peerCredentials =
+            PeerCredentials(of: socket)
+            ?? PeerCredentials(processID: 0, userID: .max, groupID: .max)
+        // libuv's TCP handle is a stream over any connected socket; what it does for TCP alone nobody calls.
+        try super.init(tcpOn: loop, settings: settings, isCounted: isCounted)
+    }
+
+    override var subject: String {
+        remoteAddress?.description ?? settings.peer
+    }
+
+    /// The address of this side; nil if it has none, or is closed.
+    var localAddress: UnixAddress? {
+        phase == .open ? Socket(descriptor: descriptor).unixAddress(ofPeer: false) : nil
+    }
+
+    /// A stream of a connected socket, which it reads from now on; as `TCPStream.adopting`.
+    static func adopting(
+        _ socket: Socket, on loop: LoopCore, settings: StreamSettings, operation: String,
+        subject: String, isCounted: Bool = false
+    ) throws(IOError) -> UnixStream {
+        let stream: UnixStream
+        do {
+            stream = try UnixStream(
+                on: loop, settings: settings, socket: socket, isCounted: isCounted)
+        } catch {
+            socket.close()
+            if isCounted { loop.connectionEnded() }
+            throw IOError(nil, operation, on: subject, error)
+        }
+        try stream.takeOver(socket, operation, on: subject)
+        return stream
+    }
+}
