@@ -54,8 +54,18 @@ enum Check {
     }
 
     static func endpoint(_ option: String, _ text: String) throws -> Endpoint {
+        try address(option, text) { try Endpoint(text) }
+    }
+
+    static func unixAddress(_ option: String, _ text: String) throws -> UnixAddress {
+        try address(option, text) { try UnixAddress(text) }
+    }
+
+    private static func address<Address>(
+        _ option: String, _ text: String, _ parse: () throws -> Address
+    ) throws -> Address {
         do {
-            return try Endpoint(text)
+            return try parse()
         } catch let error as IOError {
             throw ValidationError("\(option) \(text): \(error.reason)")
         }

@@ -5,10 +5,11 @@ import Heddle
 struct EchoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo",
-        abstract: "Serve TCP and UDP and send back every byte and datagram that comes.",
+        abstract:
+            "Serve TCP, UDP and Unix sockets and send back every byte and datagram that comes.",
         discussion: """
-            Prints a line 'listening on tcp HOST:PORT' or 'listening on udp HOST:PORT' for each listener, \
-            with the real port where 0 was given, and then 'ready'.
+            Prints a line for each listener, 'listening on tcp HOST:PORT', 'listening on udp HOST:PORT' (with \
+            the real port where 0 was given) or 'listening on unix PATH', and then 'ready'.
 
             SIGINT or SIGTERM: stops listening, lets connections end for the drain timeout, closes what is \
             left, prints 'stopped: N connections, B bytes' (accepted, sent) and exits with 0. With --udp it \
@@ -29,6 +30,14 @@ struct EchoCommand: ParsableCommand {
     var udp: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "Where to listen on a Unix socket; @NAME is an abstract name. May be given several times.",
+            discussion:
+                "Only the same user may connect to a path. What a killed server left there is replaced.",
+            valueName: "path"))
+    var unix: [String] = []
+
+    @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "Event loops, each on a thread of its own. (default: one per CPU)", valueName: "n"))
@@ -39,7 +48,10 @@ struct EchoCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "How loops share connections: reuse-port, least-connections or round-robin.")
+        help: ArgumentHelp(
+            "How loops share connections: reuse-port, least-connections or round-robin.",
+            discussion:
+                "Unix sockets know the latter two, and take the first for least-connections."))
     var balance = ListenOptions.Balance.reusePort.rawValue
 
     @Option(
@@ -49,7 +61,7 @@ struct EchoCommand: ParsableCommand {
     var drainTimeout = TimeSpan(argument: "10s")
 
     func validate() throws {
-        guard !tcp.isEmpty || !udp.isEmpty else {
+        guard !(tcp + udp + unix).isEmpty else {
             throw ValidationError(
                 "echo: where to listen is missing, for example --tcp 127.0.0.1:7000")
         }
@@ -61,6 +73,7 @@ struct EchoCommand: ParsableCommand {
         get throws {
             try tcp.map { .tcp(try Check.endpoint("--tcp", $0)) }
                 + udp.map { .udp(try Check.endpoint("--udp", $0)) }
+                + unix.map { .unix(try Check.unixAddress("--unix", $0)) }
         }
     }
 

@@ -29,11 +29,12 @@ struct EchoTotal: Sendable {
 enum EchoTarget: Sendable {
     case tcp(Endpoint)
     case udp(Endpoint)
+    case unix(UnixAddress)
 
     /// What is counted there.
     var unit: EchoTotal.Unit {
         switch self {
-        case .tcp: .connections
+        case .tcp, .unix: .connections
         case .udp: .datagrams
         }
     }
@@ -49,6 +50,13 @@ enum EchoTarget: Sendable {
                 server: server, place: "tcp \(server.localAddress)", usesHandler: usesHandler)
         case .udp(let endpoint):
             return DatagramEcho(server: try await runtime.bindUDP(to: endpoint))
+        case .unix(let address):
+            var unixOptions = UnixListenOptions()
+            // Of such a socket one loop accepts all connections, so there are no ports to share.
+            if options.balance == .roundRobin { unixOptions.balance = .roundRobin }
+            return StreamEcho(
+                server: try await runtime.listen(on: address, options: unixOptions),
+                place: "unix \(address)", usesHandler: usesHandler)
         }
     }
 }

@@ -15,17 +15,19 @@ protocol LoadClient: Sendable {
 enum LoadTarget: Sendable, CustomStringConvertible {
     case tcp(Endpoint)
     case udp(Endpoint)
+    case unix(UnixAddress)
 
     var description: String {
         switch self {
         case .tcp(let endpoint), .udp(let endpoint): "\(endpoint)"
+        case .unix(let address): "\(address)"
         }
     }
 
     /// Whether requests and replies may be lost on the way.
     var isLossy: Bool {
         switch self {
-        case .tcp: false
+        case .tcp, .unix: false
         case .udp: true
         }
     }
@@ -43,6 +45,11 @@ enum LoadTarget: Sendable, CustomStringConvertible {
                 socket: try await UDPSocket.connect(
                     to: endpoint, on: loop, options: brief.plan.datagramOptions),
                 clock: loop.clock, brief: brief)
+        case .unix(let address):
+            LoadConnection(
+                connection: try await UnixConnection.connect(
+                    to: address, on: loop, options: brief.plan.unixOptions),
+                brief: brief)
         }
     }
 }

@@ -31,6 +31,11 @@ struct LoadCommand: ParsableCommand {
     var udp: String?
 
     @Option(
+        help: ArgumentHelp(
+            "The echo server on a Unix socket; @NAME is an abstract name.", valueName: "path"))
+    var unix: String?
+
+    @Option(
         parsing: .unconditional, help: ArgumentHelp("Connections to open.", valueName: "n"))
     var connections = 50
 
@@ -88,10 +93,11 @@ struct LoadCommand: ParsableCommand {
 
     private var target: LoadTarget {
         get throws {
-            switch (tcp, udp) {
-            case (let text?, nil): .tcp(try Check.endpoint("--tcp", text))
-            case (nil, let text?): .udp(try Check.endpoint("--udp", text))
-            case (nil, nil):
+            switch (tcp, udp, unix) {
+            case (let text?, nil, nil): .tcp(try Check.endpoint("--tcp", text))
+            case (nil, let text?, nil): .udp(try Check.endpoint("--udp", text))
+            case (nil, nil, let text?): .unix(try Check.unixAddress("--unix", text))
+            case (nil, nil, nil):
                 throw ValidationError(
                     "load: the server is missing, for example --tcp 127.0.0.1:7000")
             default: throw ValidationError("load: more than one server is given")

@@ -20,9 +20,21 @@ struct LoadPlan: Sendable {
 
     /// How its connections behave: everything in flight fits into the stream's buffers, so that a write
     /// never waits while replies wait to be read.
+    private var streamLimits: StreamLimits {
+        var limits = StreamLimits()
+        limits.unsentHighWater = max(limits.unsentHighWater, size * depth + 1)
+        return limits
+    }
+
     var connectionOptions: TCPOptions {
         var options = TCPOptions()
-        options.limits.unsentHighWater = max(options.limits.unsentHighWater, size * depth + 1)
+        options.limits = streamLimits
+        return options
+    }
+
+    var unixOptions: UnixOptions {
+        var options = UnixOptions()
+        options.limits = streamLimits
         return options
     }
 

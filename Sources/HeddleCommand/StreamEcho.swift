@@ -50,6 +50,7 @@ protocol StreamServing: Sendable {
 }
 
 extension TCPServer: StreamServing {}
+extension UnixServer: StreamServing {}
 
 /// Sends back what comes, as a synchronous handler.
 final class EchoHandler: StreamHandler {

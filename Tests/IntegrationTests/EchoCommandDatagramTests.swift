@@ -88,31 +88,16 @@ struct EchoCommandDatagramTests {
     }
 
     @Test(
-        .enabled(if: Self.socat != nil, "socat(1) is not installed"),
+        .enabled(if: Socat.path != nil, "socat(1) is not installed"),
         arguments: ["127.0.0.1", "[::1]"])
     func `socat gets its datagrams back`(host: String) async throws {
         try await withCommandLoop { loop in
             let command = try await Command(["echo", "--udp", "\(host):0"], on: loop)
             let address = try EchoCommandTests.address(
                 in: try await command.linesUntilReady().first, of: "udp")
-            var socat = ChildProcess.Configuration(
-                .path(try #require(Self.socat)), arguments: ["-t0", "-", "UDP:\(address)"])
-            socat.standardInput = .stream
-            socat.standardOutput = .stream
-            let outcome = try await ChildProcess.run(socat, on: loop) { child in
-                for text in ["one", "three"] {
-                    try await child.standardInput?.write(text)
-                    let answer = try await child.standardOutput?.read(exactly: text.utf8.count)
-                    #expect(answer.map { String($0) } == text)
-                }
-            }
-            #expect(outcome.terminationStatus == .exited(0))
+            try await Socat.expectEcho(of: ["one", "three"], at: "UDP:\(address)", on: loop)
             command.send(SIGTERM)
             #expect(try await command.outcome().output == ["stopped: 2 datagrams, 8 bytes"])
         }
-    }
-
-    static let socat = ["/usr/bin/socat", "/usr/local/bin/socat", "/bin/socat"].first {
-        FileManager.default.isExecutableFile(atPath: $0)
     }
 }
