@@ -7,7 +7,7 @@ import Testing
 extension HeddleTests {
     @Suite struct SendFileErrorTests {
         private static func error(
-            of file: File, over connection: TCPConnection, from offset: Int64 = 0,
+            of file: File, over connection: ByteStream, from offset: Int64 = 0,
             count: Int64? = nil
         ) async -> IOError? {
             await #expect(throws: IOError.self) {
