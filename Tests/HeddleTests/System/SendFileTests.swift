@@ -249,7 +249,7 @@ extension HeddleTests {
                     close(nothing)
                     let error = await #expect(throws: IOError.self) { try await sending.value }
                     #expect(error?.code == .broken)
-                    #expect(error?.subject?.hasSuffix(near.core.subject) == true)
+                    #expect(error?.subject?.hasSuffix("\(near.core.subject)") == true)
                     let later = await #expect(throws: IOError.self) { try await near.write("x") }
                     #expect(later?.code == .broken)
                 }
