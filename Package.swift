@@ -66,6 +66,7 @@ let samples = [
     "GracefulEcho", "Supervise",
     "LineCount",
     "FolderWatch",
+    "UnixEcho",
 ]
 
 package.targets += samples.map(sample)

@@ -163,7 +163,7 @@ extension StreamCore {
     }
 
     /// One wait, which ends early when the task is cancelled: by the scope's handler or by its own.
-    private final func waitInScope(_ waiter: Waiter) async throws {
+    final func waitInScope(_ waiter: Waiter) async throws {
         if isInScope {
             try Task.checkCancellation()
             await loop.park(waiter)
