@@ -65,7 +65,7 @@ let samples = [
     "BlockingWork", "WordCount", "UDPEcho",
     "GracefulEcho", "Supervise",
     "LineCount",
-    "FolderWatch", "StaticFiles", "Lookup",
+    "FolderWatch", "StaticFiles", "Lookup", "UnixEcho",
 ]
 
 package.targets += samples.map(sample)

@@ -246,3 +246,52 @@ static inline int heddle_peer_credentials(int socket, struct heddle_credentials 
     socklen_t length = sizeof *credentials;
     return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, credentials, &length);
 }
+
+// Most descriptors one message carries: SCM_MAX_FD of the kernel.
+enum { HEDDLE_DESCRIPTORS_PER_MESSAGE = 253 };
+
+// Room for them in a message, aligned as the system's headers.
+union heddle_descriptor_room {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof(int) * HEDDLE_DESCRIPTORS_PER_MESSAGE)];
+};
+
+// recvmsg(2), without waiting: how many bytes came, 0 at the end, or -1 with the reason in errno. The descriptors
+// that came are closed on exec; `lost` is not 0 if this process could not have all of them.
+static inline ssize_t heddle_receive_descriptors(
+    int socket, void *buffer, size_t bytes, int *descriptors, unsigned *count, int *lost) {
+    union heddle_descriptor_room room;
+    struct iovec vector = {.iov_base = buffer, .iov_len = bytes};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
+    *count = 0;
+    *lost = 0;
+    ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (received < 0)
+        return received;
+    *lost = message.msg_flags & MSG_CTRUNC;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t size = head->cmsg_len - CMSG_LEN(0);
+        memcpy(descriptors + *count, CMSG_DATA(head), size);
+        *count += size / sizeof(int);
+    }
+    return received;
+}
+
+// sendmsg(2), without waiting, of bytes with descriptors, at most as many as one message carries.
+static inline ssize_t heddle_send_descriptors(
+    int socket, const void *bytes, size_t size, const int *descriptors, unsigned count) {
+    union heddle_descriptor_room room;
+    struct iovec vector = {.iov_base = (void *)bytes, .iov_len = size};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &room,
+        .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+    memset(&room, 0, sizeof room);
+    room.head.cmsg_level = SOL_SOCKET;
+    room.head.cmsg_type = SCM_RIGHTS;
+    room.head.cmsg_len = CMSG_LEN(sizeof(int) * count);
+    memcpy(CMSG_DATA(&room.head), descriptors, sizeof(int) * count);
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}

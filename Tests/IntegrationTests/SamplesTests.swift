@@ -7,6 +7,16 @@ import Testing
 /// Every sample does what its first lines say. One after the other, since waiting for a process blocks.
 @Suite(.together, .serialized, .timeLimit(.minutes(2)))
 struct SamplesTests {
+    private static func answer(
+        to message: Bytes, at path: String, on loop: EventLoop
+    ) async throws -> Bytes {
+        let connection = try await UnixConnection.connect(to: UnixAddress(path), on: loop)
+        try await connection.write(message)
+        let answer = try await connection.read(exactly: message.count)
+        try await connection.close()
+        return answer
+    }
+
     /// Connects to a sample on a loop of its own.
     private func talk<T: Sendable>(
         to sample: SampleProcess,
@@ -261,6 +271,36 @@ struct SamplesTests {
         }
         #expect(try sample.remainingLines() == ["stopped in order"])
         #expect(sample.exitStatus() == 0)
+    }
+
+    @Test func `the echo server on a Unix socket answers socat, and takes its path along`()
+        async throws
+    {
+        let path = "/tmp/heddle-sample-\(UInt64.random(in: 0 ... .max))"
+        let sample = try SampleProcess("UnixEcho", path)
+        #expect(try sample.line() == "listening on \(path)")
+        #expect(access(path, W_OK) == 0)
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let loop = runtime.nextLoop
+            try await loop.task {
+                // A client that knows nothing of Heddle, where there is one.
+                let hasSocat = access("/usr/bin/socat", X_OK) == 0
+                let answer =
+                    hasSocat
+                    ? try await ChildProcess.run(
+                        .init(
+                            .name("socat"), arguments: ["-t", "30", "-", "UNIX-CONNECT:\(path)"]),
+                        on: loop, input: "over and back"
+                    ).standardOutput
+                    : try await Self.answer(to: "over and back", at: path, on: loop)
+                #expect(answer == "over and back")
+            }.value
+        }
+        #expect(try sample.line() == "user \(getuid()) came")
+        kill(sample.pid, SIGTERM)
+        #expect(try sample.remainingLines() == ["stopped in order"])
+        #expect(sample.exitStatus() == 0)
+        #expect(access(path, F_OK) != 0)
     }
 
     @Test func `the supervisor numbers lines, and ends what takes too long`() throws {

@@ -4,6 +4,8 @@ final class UnixStream: StreamCore, @unchecked Sendable {
     /// The other side's address; nil if it has none, as most clients have.
     let remoteAddress: UnixAddress?
     let peerCredentials: PeerCredentials
+    /// Descriptors that came and nobody has taken.
+    var unclaimed = UnclaimedDescriptors()
 
     private init(
         on loop: LoopCore, settings: StreamSettings, socket: Socket, isCounted: Bool
@@ -18,6 +20,17 @@ final class UnixStream: StreamCore, @unchecked Sendable {
 
     override var subject: String {
         remoteAddress?.description ?? settings.peer
+    }
+
+    override var receivesMessages: Bool { settings.maximumUnclaimedDescriptors > 0 }
+
+    override func receiveMessages() {
+        receiveWithDescriptors()
+    }
+
+    override func streamDidClose() {
+        unclaimed.closeAll()
+        super.streamDidClose()
     }
 
     /// The address of this side; nil if it has none, or is closed.

@@ -121,7 +121,7 @@
         waits?.connector?.finish(.fired, on: loop)
     }
 
-    final override func streamDidClose() {
+    override func streamDidClose() {
         machine.closed()
         loop.connectionEnded()
         unread.removeAll()

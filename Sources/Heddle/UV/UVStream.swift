@@ -47,10 +47,17 @@ class UVStream: UVHandle {
     /// The connection attempt is done, or failed with `status`.
     func didConnect(status: Int32) {}
 
+    /// Whether the stream reads itself, by `receiveMessages`, to get the descriptors that come with bytes.
+    var receivesMessages: Bool { false }
+
+    /// Something can be read, or the input has ended, and `receivesMessages`.
+    func receiveMessages() {}
+
     // MARK: Reading
 
     /// Reads from now on, until stopped.
     final func startReading() throws(UVError) {
+        if receivesMessages { return try startReadingMessages() }
         let status = unsafe uv_read_start(
             raw(as: uv_stream_t.self),
             { handle, _, buffer in

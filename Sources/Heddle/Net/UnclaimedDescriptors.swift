@@ -1,0 +1,58 @@
+internal import Glibc
+
+/// File descriptors that came over a stream and that nobody has taken, each with its place among the bytes. Owns
+/// them; used on the stream's loop.
+struct UnclaimedDescriptors {
+    private struct Arrival {
+        /// How many bytes had come before those it came with.
+        let position: UInt64
+        let descriptors: [Int32]
+        /// Whether the message had more than this process could have.
+        let areLost: Bool
+    }
+
+    private var arrivals: [Arrival] = []
+    /// How many there are.
+    private(set) var count = 0
+    /// How many bytes have come so far.
+    var position: UInt64 = 0
+    /// Whether reading rests until some are taken.
+    var isFull = false
+
+    /// Takes over what came with the next bytes. Of a message that is not whole nothing is kept.
+    mutating func add(_ descriptors: [Int32], areLost: Bool) {
+        if areLost { Self.close(descriptors) }
+        arrivals.append(
+            Arrival(
+                position: position, descriptors: areLost ? [] : descriptors, areLost: areLost))
+        count += arrivals[arrivals.count - 1].descriptors.count
+    }
+
+    /// Gives away what came with the first `end` bytes; nil, once, where something was lost.
+    mutating func take(before end: UInt64) -> [Int32]? {
+        var taken: [Int32] = []
+        var used = 0
+        defer { arrivals.removeFirst(used) }
+        for arrival in arrivals where arrival.position < end {
+            if arrival.areLost {
+                guard taken.isEmpty else { break }
+                used += 1
+                return nil
+            }
+            used += 1
+            taken += arrival.descriptors
+            count -= arrival.descriptors.count
+        }
+        return taken
+    }
+
+    mutating func closeAll() {
+        for arrival in arrivals { Self.close(arrival.descriptors) }
+        arrivals = []
+        count = 0
+    }
+
+    private static func close(_ descriptors: [Int32]) {
+        for descriptor in descriptors { Glibc.close(descriptor) }
+    }
+}
