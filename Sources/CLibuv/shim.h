@@ -5,13 +5,17 @@
 // and the first build of a fresh clone would fail on that.
 #pragma once
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <termios.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -132,4 +136,21 @@ static inline int heddle_rename_noreplace(const char *from, const char *to) {
 static inline long long heddle_file_system_type(const char *path) {
     struct statfs found;
     return statfs(path, &found) == 0 ? (long long)(unsigned int)found.f_type : -1;
+}
+
+// pipe2(2): both ends are non-blocking and closed on exec from their first moment.
+static inline int heddle_pipe(int ends[2]) {
+    extern int pipe2(int[2], int);
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
+}
+
+// Whether a descriptor is the outer side of a pseudo-terminal: that alone has a number (TIOCGPTN).
+static inline int heddle_is_outer_terminal(int descriptor) {
+    unsigned int number;
+    return ioctl(descriptor, TIOCGPTN, &number) == 0;
+}
+
+// TIOCGWINSZ: the size of a terminal; -1 with errno if it is none.
+static inline int heddle_terminal_size(int descriptor, struct winsize *size) {
+    return ioctl(descriptor, TIOCGWINSZ, size);
 }

@@ -68,7 +68,7 @@ extension Bytes {
     }
 }
 
-extension TCPConnection {
+extension ByteStream {
     /// Reads to the end of the input and compares with the pattern; how many bytes came.
     func expectPatternToEnd(_ pattern: Pattern = Pattern()) async throws -> Int {
         var pattern = pattern
