@@ -12,11 +12,13 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -294,4 +296,21 @@ static inline ssize_t heddle_send_descriptors(
     room.head.cmsg_len = CMSG_LEN(sizeof(int) * count);
     memcpy(CMSG_DATA(&room.head), descriptors, sizeof(int) * count);
     return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// pipe2(2): both ends are non-blocking and closed on exec from their first moment.
+static inline int heddle_pipe(int ends[2]) {
+    extern int pipe2(int[2], int);
+    return pipe2(ends, O_NONBLOCK | O_CLOEXEC);
+}
+
+// Whether a descriptor is the outer side of a pseudo-terminal: that alone has a number (TIOCGPTN).
+static inline int heddle_is_outer_terminal(int descriptor) {
+    unsigned int number;
+    return ioctl(descriptor, TIOCGPTN, &number) == 0;
+}
+
+// TIOCGWINSZ: the size of a terminal; -1 with errno if it is none.
+static inline int heddle_terminal_size(int descriptor, struct winsize *size) {
+    return ioctl(descriptor, TIOCGWINSZ, size);
 }

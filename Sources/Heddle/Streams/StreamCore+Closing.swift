@@ -4,6 +4,7 @@ internal import Glibc
 extension StreamCore {
     /// Half-close: the peer reads to the end of what was written, and then sees the end.
     final func shutdownWrite() async throws {
+        if hasEndedOutput { return }
         if machine.writeSide == .failed || machine.life != .open { throw writeError("shut down") }
         beginShutdownWrite()
         try await flush()
@@ -11,7 +12,7 @@ extension StreamCore {
 
     final func beginShutdownWrite() {
         switch machine.shutdownWrite(unsent: !unsent.isEmpty) {
-        case .now: shutdownSocket()
+        case .now: endOutput()
         case .whenSent: send()
         case .nothing: break
         }

@@ -79,6 +79,9 @@ extension StreamCore {
     /// What a read gets when nothing more will come.
     private final func endOfInput() throws -> Bytes? {
         if machine.life == .open, machine.readSide == .ended { return nil }
+        if machine.life == .open, failure == nil, let refusal = refusal(of: "read from") {
+            throw refusal
+        }
         throw failure ?? closedError("read from")
     }
 

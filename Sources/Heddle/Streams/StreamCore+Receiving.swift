@@ -33,7 +33,8 @@ extension StreamCore {
     private final func didReceiveNothing(status: Int) -> Int {
         if status != Int(UVStatus.again) {
             stopReading()
-            endReading(status: status == 0 ? UVStatus.endOfFile : Int32(truncatingIfNeeded: status))
+            let status = status == 0 ? UVStatus.endOfFile : Int32(truncatingIfNeeded: status)
+            endReading(status: endOfInput(status))
         }
         return 0
     }

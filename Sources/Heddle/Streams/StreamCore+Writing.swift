@@ -124,7 +124,7 @@ extension StreamCore {
     private final func finishSending() {
         switch machine.allSent() {
         case .nothing: break
-        case .shutDown: shutdownSocket()
+        case .shutDown: endOutput()
         case .close: close()
         }
     }
@@ -177,6 +177,7 @@ extension StreamCore {
     final func writeError(_ operation: String) -> IOError {
         hasUnreportedLoss = false
         if let failure { return failure }
+        if machine.life == .open, let refusal = refusal(of: operation) { return refusal }
         if machine.life == .open, machine.writeSide != .open {
             return IOError(
                 .closed, operation, on: subject, reason: "this side's output was shut down")

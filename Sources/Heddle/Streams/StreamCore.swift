@@ -80,8 +80,37 @@
         if !isCounted { loop.connectionBegins() }
     }
 
+    /// A stream of a descriptor that is no socket, in the directions that `machine` allows.
+    init(
+        pipeOn loop: LoopCore, settings: StreamSettings, machine: StreamMachine
+    ) throws(UVError) {
+        self.loop = loop
+        queues = loop.queues
+        pool = loop.pool
+        self.settings = settings
+        self.machine = machine
+        unreadHighWater = Int32(clamping: settings.limits.unreadHighWater)
+        unsentHighWater = Int32(clamping: settings.limits.unsentHighWater)
+        try super.init(pipeOn: loop.uv)
+        loop.connectionBegins()
+    }
+
     /// The peer, for error messages.
     var subject: String { "a stream" }
+
+    // MARK: What kinds of stream differ in
+
+    /// Why this kind of stream never takes what is tried; nil if it does.
+    func refusal(of operation: String) -> IOError? { nil }
+
+    /// Ends the output for the peer, once everything is sent.
+    func endOutput() { shutdownSocket() }
+
+    /// Whether the output was ended, so that ending it again is nothing.
+    var hasEndedOutput: Bool { false }
+
+    /// The input has ended with `status`, as libuv has it: what the end of the input really is.
+    func endOfInput(_ status: Int32) -> Int32 { status }
 
     // MARK: Callbacks of libuv: they record what happened and make somebody ready
 
@@ -110,7 +139,7 @@
     }
 
     final override func didEndReading(status: Int32) {
-        endReading(status: status)
+        endReading(status: endOfInput(status))
         becameReadable()
     }
 

@@ -39,6 +39,12 @@ struct StreamMachine {
     private(set) var life = Life.open
     private(set) var isPaused = false
 
+    /// A stream in one direction has the other one failed from the beginning.
+    init(reads: Bool = true, writes: Bool = true) {
+        if !reads { readSide = .failed }
+        if !writes { writeSide = .failed }
+    }
+
     var canWrite: Bool { life == .open && writeSide == .open }
     var mayReceive: Bool { life == .open && readSide == .open }
 

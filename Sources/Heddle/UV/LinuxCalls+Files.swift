@@ -49,4 +49,21 @@ extension LinuxCalls {
     ) -> Int32 {
         unsafe heddle_rename_noreplace(old, new)
     }
+
+    /// Makes a pipe, whose ends are non-blocking and closed on exec from their first moment (pipe2(2)).
+    static func makePipe(_ ends: UnsafeMutablePointer<Int32>) -> Int32 {
+        unsafe heddle_pipe(ends)
+    }
+
+    /// Whether a descriptor is the outer side of a pseudo-terminal, which opened anew would be another one.
+    static func isOuterTerminal(_ descriptor: Int32) -> Bool {
+        heddle_is_outer_terminal(descriptor) == 1
+    }
+
+    /// The columns and rows of a terminal; nil if the descriptor is none, with the reason in `errno`.
+    static func terminalSize(_ descriptor: Int32) -> (columns: Int, rows: Int)? {
+        var size = winsize()
+        guard unsafe heddle_terminal_size(descriptor, &size) == 0 else { return nil }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
 }

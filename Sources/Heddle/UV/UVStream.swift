@@ -16,6 +16,13 @@ class UVStream: UVHandle {
         }
     }
 
+    /// A stream of a descriptor that is no socket, or need not be one: `open(pipe:)` gives it that.
+    init(pipeOn loop: UVLoop) throws(UVError) {
+        try unsafe super.init(kind: .pipe, type: UV_NAMED_PIPE, loop: loop) {
+            unsafe uv_pipe_init($0, $1.assumingMemoryBound(to: uv_pipe_t.self), 0)
+        }
+    }
+
     final override func didClose() {
         descriptor = -1
         streamDidClose()
@@ -110,8 +117,11 @@ class UVStream: UVHandle {
     /// `uv_try_write` does the same with 130 instructions more, and cannot keep SIGPIPE away.
     @inline(__always)
     final func tryWrite(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let sent = unsafe Glibc.send(
-            descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        // What is no socket knows no flags: see `ProcessSetup` for SIGPIPE.
+        let sent =
+            unsafe kind == .tcp
+            ? Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+            : Glibc.write(descriptor, bytes.baseAddress, bytes.count)
         return sent >= 0 ? sent : Self.statusOfFailedCall()
     }
 
@@ -121,6 +131,10 @@ class UVStream: UVHandle {
             // On Linux a libuv buffer is laid out as the system's own.
             let vectors = unsafe UnsafeMutableRawPointer(buffers.baseAddress)?
                 .assumingMemoryBound(to: iovec.self)
+            if kind != .tcp {
+                let sent = unsafe Glibc.writev(descriptor, vectors, Int32(buffers.count))
+                return sent >= 0 ? sent : Self.statusOfFailedCall()
+            }
             var message = unsafe msghdr()
             unsafe message.msg_iov = vectors
             unsafe message.msg_iovlen = buffers.count

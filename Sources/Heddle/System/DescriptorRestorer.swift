@@ -1,0 +1,32 @@
+internal import Glibc
+
+/// Puts back what a stream changed of a descriptor that others have too, when it has closed.
+final class DescriptorRestorer: StreamOwner {
+    private let lock: Int32?
+    private let keeper: Int32?
+    private let flags: Int32
+    private var isDone = false
+
+    /// - Parameters:
+    ///   - lock: a descriptor whose closing ends the exclusive use.
+    ///   - keeper: a duplicate that keeps the description reachable, and the flags it had.
+    init(lock: Int32?, keeper: Int32? = nil, flags: Int32 = 0) {
+        self.lock = lock
+        self.keeper = keeper
+        self.flags = flags
+    }
+
+    override func streamDidClose(_ stream: StreamCore) {
+        putBack()
+    }
+
+    func putBack() {
+        guard !isDone else { return }
+        isDone = true
+        if let keeper {
+            _ = fcntl(keeper, F_SETFL, flags)
+            Glibc.close(keeper)
+        }
+        if let lock { Glibc.close(lock) }
+    }
+}
