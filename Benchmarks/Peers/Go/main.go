@@ -1,6 +1,6 @@
 // The Go peer: go-peer MODE --tcp HOST:PORT [--to HOST:PORT], a goroutine for each connection.
 //
-// Modes: echo, lines, source, sink, proxy.
+// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes --udp instead of --tcp.
 package main
 
 import (
@@ -20,9 +20,21 @@ func argument(name string) string {
 	return ""
 }
 
+func exitOnSignal() {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM)
+	go func() {
+		<-end
+		os.Exit(0)
+	}()
+}
+
 func main() {
 	services := map[string]func(*net.TCPConn){
 		"echo": echo, "lines": lines, "source": source, "sink": sink, "proxy": proxy,
+	}
+	if len(os.Args) == 4 && os.Args[1] == "udpEcho" {
+		echoDatagrams(argument("--udp"))
 	}
 	if len(os.Args) < 4 || services[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "usage: go-peer MODE --tcp HOST:PORT [--to HOST:PORT]")
@@ -34,12 +46,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, syscall.SIGTERM)
-	go func() {
-		<-end
-		os.Exit(0)
-	}()
+	exitOnSignal()
 	fmt.Printf("listening on tcp %s\nready\n", listener.Addr())
 	for {
 		connection, err := listener.Accept()

@@ -1,7 +1,8 @@
 // The Node peer: node node_peer.js MODE --tcp HOST:PORT [--to HOST:PORT].
 //
-// Modes: echo, lines, source, sink, proxy.
+// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes --udp instead of --tcp.
 
+const dgram = require('dgram');
 const net = require('net');
 
 const [mode, , address, , backend] = process.argv.slice(2);
@@ -51,13 +52,26 @@ const services = {
   },
 };
 
-const options = { noDelay: true, allowHalfOpen: mode === 'sink' };
-const server = net.createServer(options, (socket) => {
-  socket.on('error', () => socket.destroy());
-  services[mode](socket);
-});
-server.listen({ ...port(address), backlog: 4096 }, () => {
-  const { address: host, port: number } = server.address();
-  console.log(`listening on tcp ${host}:${number}\nready`);
-});
+function serveConnections() {
+  const options = { noDelay: true, allowHalfOpen: mode === 'sink' };
+  const server = net.createServer(options, (socket) => {
+    socket.on('error', () => socket.destroy());
+    services[mode](socket);
+  });
+  server.listen({ ...port(address), backlog: 4096 }, () => {
+    const { address: host, port: number } = server.address();
+    console.log(`listening on tcp ${host}:${number}\nready`);
+  });
+}
+
+function answerDatagrams() {
+  const socket = dgram.createSocket({ type: 'udp4' });
+  socket.on('message', (bytes, { address: host, port: number }) => socket.send(bytes, number, host));
+  const { host, port: number } = port(address);
+  socket.bind(number, host, () => {
+    console.log(`listening on udp ${host}:${socket.address().port}\nready`);
+  });
+}
+
+if (mode === 'udpEcho') answerDatagrams(); else serveConnections();
 process.on('SIGTERM', () => process.exit(0));

@@ -28,6 +28,7 @@ struct HandlerServer {
                     case .proxy:
                         try pipeline.addHandler(
                             ConnectHandler(host: backend.host, port: backend.port))
+                    case .udpEcho: preconditionFailure("a DatagramServer's")
                     }
                 }
             }

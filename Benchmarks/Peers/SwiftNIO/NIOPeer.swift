@@ -4,7 +4,7 @@ import NIOPosix
 
 /// The SwiftNIO peer: `nio-peer MODE STYLE --tcp HOST:PORT [--to HOST:PORT] [--threads N]`.
 ///
-/// Modes: echo, lines, source, sink, proxy. Styles: `handlers` (a ChannelHandler), `async`
+/// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes `--udp` instead of `--tcp`. Styles: `handlers` (a ChannelHandler), `async`
 /// (NIOAsyncChannel), `executor` (NIOAsyncChannel with the loop as task executor).
 @main
 struct NIOPeer {
@@ -19,29 +19,31 @@ struct NIOPeer {
         signal(SIGPIPE, SIG_IGN)
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: arguments.threads)
-        if arguments.style == .handlers {
+        if arguments.mode == .udpEcho {
+            announce(try DatagramServer(group: group, arguments: arguments).bind().wait(), "udp")
+        } else if arguments.style == .handlers {
             let server = HandlerServer(group: group, arguments: arguments)
-            announce(try server.bind().wait())
+            announce(try server.bind().wait(), "tcp")
         } else {
             let server = AsyncServer(group: group, arguments: arguments)
             // Not on the main thread, which waits below.
-            Task.detached { try await server.run(announce: announce) }
+            Task.detached { try await server.run { announce($0, "tcp") } }
         }
         var number: Int32 = 0
         sigwait(&ends, &number)
         exit(0)
     }
 
-    @Sendable static func announce(_ channel: any Channel) {
+    @Sendable static func announce(_ channel: any Channel, _ kind: String) {
         let address = channel.localAddress!
-        print("listening on tcp \(address.ipAddress!):\(address.port!)\nready")
+        print("listening on \(kind) \(address.ipAddress!):\(address.port!)\nready")
         fflush(nil)
     }
 }
 
 /// What the command line asks for.
 struct Arguments: Sendable {
-    enum Mode: String { case echo, lines, source, sink, proxy }
+    enum Mode: String { case echo, lines, source, sink, proxy, udpEcho }
     enum Style: String { case handlers, async, executor }
     struct Wrong: Error {}
 
@@ -59,7 +61,7 @@ struct Arguments: Sendable {
         self.style = style
         for (name, value) in zip(words.dropFirst(3), words.dropFirst(4)) {
             switch name {
-            case "--tcp": address = try Self.endpoint(value)
+            case "--tcp", "--udp": address = try Self.endpoint(value)
             case "--to": backend = try Self.endpoint(value)
             case "--threads": threads = Int(value) ?? 1
             default: break

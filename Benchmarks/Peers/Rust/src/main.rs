@@ -1,13 +1,13 @@
 //! The tokio peer: `tokio-peer MODE --tcp HOST:PORT [--to HOST:PORT]` on a current_thread runtime.
 //!
-//! Modes: echo, lines, source, sink, proxy.
+//! Modes: echo, lines, source, sink, proxy, and udpEcho, which takes `--udp` instead of `--tcp`.
 
 mod services;
 
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{signal, SignalKind};
 
@@ -32,17 +32,26 @@ async fn accept(mode: String, address: SocketAddr, backend: Option<SocketAddr>) 
     }
 }
 
+async fn answer_datagrams(address: SocketAddr) -> io::Result<()> {
+    let socket = UdpSocket::bind(address).await?;
+    println!("listening on udp {}\nready", socket.local_addr()?);
+    services::echo_datagrams(socket).await
+}
+
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().collect();
     let after = |name: &str| {
         let place = words.iter().position(|word| word == name)?;
         words.get(place + 1)?.parse::<SocketAddr>().ok()
     };
-    let address = after("--tcp").expect("usage: tokio-peer MODE --tcp HOST:PORT");
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut end = signal(SignalKind::terminate())?;
-        tokio::spawn(accept(words[1].clone(), address, after("--to")));
+        match (after("--tcp"), after("--udp")) {
+            (Some(address), _) => tokio::spawn(accept(words[1].clone(), address, after("--to"))),
+            (None, Some(address)) => tokio::spawn(answer_datagrams(address)),
+            (None, None) => panic!("usage: tokio-peer MODE --tcp HOST:PORT"),
+        };
         end.recv().await;
         Ok(())
     })

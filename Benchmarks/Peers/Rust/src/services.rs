@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
 const BLOCK_SIZE: usize = 64 * 1024;
 
@@ -83,4 +83,13 @@ pub async fn proxy(mut client: TcpStream, backend: SocketAddr) -> io::Result<()>
     server.set_nodelay(true)?;
     tokio::io::copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
+}
+
+/// One task: it waits for the socket only when that is empty, or full.
+pub async fn echo_datagrams(socket: UdpSocket) -> io::Result<()> {
+    let mut buffer = vec![0; BLOCK_SIZE];
+    loop {
+        let (count, sender) = socket.recv_from(&mut buffer).await?;
+        socket.send_to(&buffer[..count], sender).await?;
+    }
 }

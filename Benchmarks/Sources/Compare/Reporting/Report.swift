@@ -114,7 +114,7 @@ struct Report {
         """
         ## Not measured yet
 
-        UDP, Unix sockets and files: Heddle does not have them yet.
+        Unix sockets and files.
 
         """
     }
