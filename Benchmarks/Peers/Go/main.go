@@ -33,6 +33,16 @@ func main() {
 	services := map[string]func(*net.TCPConn){
 		"echo": echo, "lines": lines, "source": source, "sink": sink, "proxy": proxy,
 	}
+	if len(os.Args) == 4 {
+		switch os.Args[1] {
+		case "file-reads-1":
+			readFile(1)
+			return
+		case "file-reads-64":
+			readFile(64)
+			return
+		}
+	}
 	if len(os.Args) == 4 && os.Args[1] == "udpEcho" {
 		echoDatagrams(argument("--udp"))
 	}

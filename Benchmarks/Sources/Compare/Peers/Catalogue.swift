@@ -2,7 +2,7 @@
 enum Catalogue {
     static let peers: [Peer] = c + heddle + nio + others
 
-    private static let micro: [Role] = [.timers, .ticks, .posts, .hop, .lifecycle]
+    private static let micro: [Role] = [.timers, .ticks, .posts, .hop, .lifecycle, .fileReads]
 
     private static let c: [Peer] = {
         let recipe = Recipe.make(
@@ -83,7 +83,7 @@ enum Catalogue {
         peer(
             "go", "Go", program: [Tools.built("go-peer")],
             .make(folder: "Go", tools: ["go"], package: "golang-go"),
-            [.echo, .lines, .source, .sink, .proxy, .udpEcho]),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .fileReads]),
         peer(
             "asio", "Asio coroutines", program: [Tools.built("asio-peer")],
             .make(
@@ -107,7 +107,10 @@ enum Catalogue {
         _ id: String, _ title: String, program: [String], _ recipe: Recipe, _ roles: [Role]
     ) -> Peer {
         var commands: [Role: [String]] = [:]
-        for role in roles { commands[role] = program + [role.rawValue] }
+        for role in roles {
+            // The workload's own name follows.
+            commands[role] = role == .fileReads ? program : program + [role.rawValue]
+        }
         return Peer(id: id, title: title, recipe: recipe, commands: commands)
     }
 }

@@ -114,7 +114,7 @@ struct Report {
         """
         ## Not measured yet
 
-        Unix sockets and files.
+        Unix sockets.
 
         """
     }
