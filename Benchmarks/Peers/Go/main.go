@@ -25,12 +25,15 @@ func exitOnSignal() {
 	signal.Notify(end, syscall.SIGTERM)
 	go func() {
 		<-end
+		if path := argument("--unix"); path != "" {
+			os.Remove(path)
+		}
 		os.Exit(0)
 	}()
 }
 
 func main() {
-	services := map[string]func(*net.TCPConn){
+	services := map[string]func(net.Conn){
 		"echo": echo, "lines": lines, "source": source, "sink": sink, "proxy": proxy,
 	}
 	if len(os.Args) == 4 {
@@ -51,13 +54,17 @@ func main() {
 		os.Exit(2)
 	}
 	serve := services[os.Args[1]]
-	listener, err := net.Listen("tcp4", argument("--tcp"))
+	network, address := "tcp4", argument("--tcp")
+	if path := argument("--unix"); path != "" {
+		network, address = "unix", path
+	}
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	exitOnSignal()
-	fmt.Printf("listening on tcp %s\nready\n", listener.Addr())
+	fmt.Printf("listening on %s %s\nready\n", listener.Addr().Network(), listener.Addr())
 	for {
 		connection, err := listener.Accept()
 		if err != nil {
@@ -65,7 +72,7 @@ func main() {
 		}
 		go func() {
 			defer connection.Close()
-			serve(connection.(*net.TCPConn)) // TCP_NODELAY is Go's default
+			serve(connection) // TCP_NODELAY is Go's default
 		}()
 	}
 }

@@ -1,11 +1,12 @@
 // The Node peer: node node_peer.js MODE --tcp HOST:PORT [--to HOST:PORT].
 //
-// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes --udp instead of --tcp.
+// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes --udp instead of --tcp;
+// echo takes --unix PATH, too.
 
 const dgram = require('dgram');
 const net = require('net');
 
-const [mode, , address, , backend] = process.argv.slice(2);
+const [mode, transport, address, , backend] = process.argv.slice(2);
 const block = Buffer.alloc(64 * 1024, Buffer.from(Array.from({ length: 256 }, (_, k) => k)));
 
 function port(text) {
@@ -58,10 +59,14 @@ function serveConnections() {
     socket.on('error', () => socket.destroy());
     services[mode](socket);
   });
-  server.listen({ ...port(address), backlog: 4096 }, () => {
-    const { address: host, port: number } = server.address();
-    console.log(`listening on tcp ${host}:${number}\nready`);
+  const place = transport === '--unix' ? { path: address } : port(address);
+  server.listen({ ...place, backlog: 4096 }, () => {
+    const bound = server.address();
+    console.log(typeof bound === 'string'
+      ? `listening on unix ${bound}\nready` : `listening on tcp ${bound.address}:${bound.port}\nready`);
   });
+  // Removes the path of a Unix socket.
+  process.on('exit', () => server.close());
 }
 
 function answerDatagrams() {

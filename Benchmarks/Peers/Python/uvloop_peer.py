@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """The uvloop peer: uvloop_peer.py MODE --tcp HOST:PORT, an asyncio Protocol for each connection.
 
-Modes: echo, lines, source, sink, and udpEcho, which takes --udp instead of --tcp.
+Modes: echo, lines, source, sink, and udpEcho, which takes --udp instead of
+--tcp; echo takes --unix PATH, too.
 """
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -84,14 +86,21 @@ async def answer_datagrams(host, port):
 
 
 async def main():
-    mode, (host, port) = sys.argv[1], sys.argv[3].rsplit(":", 1)
+    mode, transport, address = sys.argv[1:4]
+    host, _, port = address.rpartition(":")
     if mode == "udpEcho":
         return await answer_datagrams(host, int(port))
     protocol = {"echo": Echo, "lines": Lines, "source": Source, "sink": Sink}[mode]
     loop, end = asyncio.get_running_loop(), end_signal()
-    server = await loop.create_server(protocol, host, int(port), backlog=4096)
-    print("listening on tcp {}:{}\nready".format(*server.sockets[0].getsockname()), flush=True)
+    if transport == "--unix":
+        await loop.create_unix_server(protocol, address, backlog=4096)
+        print(f"listening on unix {address}\nready", flush=True)
+    else:
+        server = await loop.create_server(protocol, host, int(port), backlog=4096)
+        print("listening on tcp {}:{}\nready".format(*server.sockets[0].getsockname()), flush=True)
     await end.wait()
+    if transport == "--unix":
+        os.unlink(address)
 
 
 uvloop.install()

@@ -13,8 +13,9 @@ struct Load: Sendable {
 
     func run(against server: Server, duration: Double) throws -> LoadReport {
         var words = [
-            Tools.load, "--json", "--tcp", server.address, "--server-pid", "\(server.identifier)",
-            "--mode", mode, "--connections", "\(connections)", "--size", "\(size)",
+            Tools.load, "--json", "--\(server.transport)", server.address,
+            "--server-pid", "\(server.identifier)", "--mode", mode, "--connections",
+            "\(connections)", "--size", "\(size)",
             "--duration", "\(duration * stretch)", "--warm-up", "\(duration * stretch / 3)",
         ]
         if let depth { words += ["--depth", "\(depth)"] }

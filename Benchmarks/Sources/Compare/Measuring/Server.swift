@@ -4,6 +4,7 @@ import Foundation
 final class Server {
     static let startLimit = 15.0
     private let child: Child
+    let transport: Transport
     let address: String
 
     /// - Parameters:
@@ -13,7 +14,9 @@ final class Server {
         _ command: [String], over transport: Transport = .tcp, backend: String? = nil,
         cpu: Int? = Cores.server
     ) throws {
-        var words = command + ["--\(transport)", "127.0.0.1:0"]
+        let place = transport == .unix ? Self.freshPath() : "127.0.0.1:0"
+        self.transport = transport
+        var words = command + ["--\(transport)", place]
         if let backend { words += ["--to", backend] }
         child = try Child(words, cpu: cpu)
         try child.wait(for: "\nready\n", limit: Self.startLimit)
@@ -21,6 +24,13 @@ final class Server {
         let line = child.text.split(separator: "\n").first { $0.hasPrefix(announcement) }
         guard let line else { throw child.failure("did not say where it listens") }
         address = String(line.dropFirst(announcement.count))
+    }
+
+    /// Where no socket is yet: a server that was killed leaves its own behind.
+    private static func freshPath() -> String {
+        let number = UInt64.random(in: 0...UInt64.max)
+        return FileManager.default.temporaryDirectory
+            .appending(path: "heddle-\(String(number, radix: 36)).sock").path
     }
 
     var identifier: Int32 { child.identifier }
@@ -55,7 +65,7 @@ final class Server {
 }
 
 /// How a server is reached: the name of its option, and of its announcement.
-enum Transport: Sendable { case tcp, udp }
+enum Transport: Sendable { case tcp, udp, unix }
 
 /// Which core does what.
 enum Cores {

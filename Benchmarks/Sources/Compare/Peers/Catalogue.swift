@@ -13,6 +13,7 @@ enum Catalogue {
             commands[role] = [Tools.built("\(role)_uv")]
         }
         commands[.udpEcho] = [Tools.built("udp_uv")]
+        commands[.unixEcho] = commands[.echo]
         for role in micro { commands[role] = [Tools.built("micro_uv")] }
         return [
             Peer(
@@ -21,6 +22,7 @@ enum Catalogue {
                 id: "c-epoll", title: "C on epoll", recipe: recipe,
                 commands: [
                     .echo: [Tools.built("echo_epoll")], .udpEcho: [Tools.built("udp_epoll")],
+                    .unixEcho: [Tools.built("echo_epoll")],
                 ]),
             Peer(
                 id: "c-libuv-textbook", title: "C on libuv, textbook", recipe: recipe,
@@ -38,6 +40,7 @@ enum Catalogue {
         let echo = [Tools.product("heddle"), "echo"] + flags
         var commands: [Role: [String]] = [
             .echo: echo + ["--threads", "1"], .echoOnTwoLoops: echo + ["--threads", "2"],
+            .unixEcho: echo + ["--threads", "1"],
         ]
         for role in roles { commands[role] = [Tools.product("heddle-peer"), role.rawValue, style] }
         if style == "async" {
@@ -60,6 +63,7 @@ enum Catalogue {
             commands[role] = [program, role.rawValue, style]
         }
         if style == "handlers" {
+            commands[.unixEcho] = commands[.echo]
             for role in [Role.proxy, .udpEcho] {
                 commands[role] = [program, role.rawValue, style]
             }
@@ -79,11 +83,11 @@ enum Catalogue {
                 folder: "Rust", tools: ["cargo"],
                 files: ["/usr/share/cargo/registry/tokio-1.24.2"],
                 package: "cargo librust-tokio-dev"),
-            [.echo, .lines, .source, .sink, .proxy, .udpEcho]),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .unixEcho]),
         peer(
             "go", "Go", program: [Tools.built("go-peer")],
             .make(folder: "Go", tools: ["go"], package: "golang-go"),
-            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .fileReads]),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .unixEcho, .fileReads]),
         peer(
             "asio", "Asio coroutines", program: [Tools.built("asio-peer")],
             .make(
@@ -96,11 +100,11 @@ enum Catalogue {
             .script(
                 tools: [], files: ["/usr/bin/python3", "/usr/lib/python3/dist-packages/uvloop"],
                 package: "python3-uvloop"),
-            [.echo, .lines, .source, .sink, .udpEcho]),
+            [.echo, .lines, .source, .sink, .udpEcho, .unixEcho]),
         peer(
             "node", "Node", program: ["node", Tools.source("Peers/Node/node_peer.js")],
             .script(tools: ["node"], package: "nodejs"),
-            [.echo, .lines, .source, .sink, .proxy, .udpEcho]),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .unixEcho]),
     ]
 
     private static func peer(
@@ -109,7 +113,11 @@ enum Catalogue {
         var commands: [Role: [String]] = [:]
         for role in roles {
             // The workload's own name follows.
-            commands[role] = role == .fileReads ? program : program + [role.rawValue]
+            switch role {
+            case .fileReads: commands[role] = program
+            case .unixEcho: commands[role] = program + [Role.echo.rawValue]
+            default: commands[role] = program + [role.rawValue]
+            }
         }
         return Peer(id: id, title: title, recipe: recipe, commands: commands)
     }

@@ -1,6 +1,6 @@
 /// What a program does for a workload; a peer names the command that does it.
 enum Role: String, Codable, CaseIterable, Sendable {
-    case echo, echoOnTwoLoops, lines, source, sink, proxy, udpEcho
+    case echo, echoOnTwoLoops, lines, source, sink, proxy, udpEcho, unixEcho
     case timers, ticks, posts, hop, tasks, lifecycle, fileReads
 }
 

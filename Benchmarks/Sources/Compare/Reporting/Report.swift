@@ -18,7 +18,7 @@ struct Report {
 
     /// - Parameter charts: where the charts are, from where the text will be: empty, or with a slash.
     func markdown(charts: String) -> String {
-        ([head, overview] + results.workloads.map { section($0, charts: charts) } + [notMeasured])
+        ([head, overview] + results.workloads.map { section($0, charts: charts) })
             .joined(separator: "\n")
     }
 
@@ -108,14 +108,5 @@ struct Report {
             cells.append(peer.summary(other).map { other.text($0.median) } ?? "")
         }
         return "| \(cells.joined(separator: " | ")) |"
-    }
-
-    private var notMeasured: String {
-        """
-        ## Not measured yet
-
-        Unix sockets.
-
-        """
     }
 }
