@@ -3,8 +3,12 @@ import Foundation
 /// A run as Markdown, with a chart and a table for each workload.
 struct Report {
     private let results: Results
+    private let remarks: Remarks
 
-    init(_ results: Results) { self.results = results }
+    init(_ results: Results, _ remarks: Remarks) {
+        self.results = results
+        self.remarks = remarks
+    }
 
     /// Writes README.md and the charts into the folder of the run.
     func write(to folder: URL) throws {
@@ -86,7 +90,7 @@ struct Report {
             \(rule)
             \(rows.joined(separator: "\n"))
 
-            \(result.peers.first?.rounds.count ?? 0) rounds of \(result.duration.grouped(digits: 2)) s.
+            \(result.peers.first?.rounds.count ?? 0) rounds of \(result.duration.grouped(digits: 2)) s.\(remarks.paragraph(of: result.workload))
 
             """
     }
