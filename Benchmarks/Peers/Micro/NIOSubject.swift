@@ -89,21 +89,24 @@ struct NIOSubject: MicroSubject {
         let pool = NIOThreadPool(numberOfThreads: 4)
         pool.start()
         let time = try await withGroup(1) { loops in
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-            precondition(descriptor >= 0, "cannot open \(path)")
-            let reader = FileReader(
-                io: NonBlockingFileIO(threadPool: pool),
-                file: NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor),
-                loop: loops[0])
+            // SwiftNIO lets one read at a time use a handle.
+            let readers = (0..<depth).map { _ in
+                let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+                precondition(descriptor >= 0, "cannot open \(path)")
+                return FileReader(
+                    io: NonBlockingFileIO(threadPool: pool),
+                    file: NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor),
+                    loop: loops[0])
+            }
             let start = Time.now
             try await loops[0].flatSubmit {
-                let lanes = (0..<depth).map { lane in
+                let lanes = readers.enumerated().map { lane, reader in
                     reader.read(Blocks(amount, lane: lane, of: depth))
                 }
                 return EventLoopFuture.andAllSucceed(lanes, on: loops[0])
             }.get()
             let time = Time.since(start)
-            try reader.file.close()
+            for reader in readers { try reader.file.close() }
             return time
         }
         try await pool.shutdownGracefully()
