@@ -53,7 +53,7 @@ int open_socket(bool spread_sources, uint64_t number) {
     }
     if (spread_sources)
         choose_source(fd, number);
-    else
+    else if (options.server.ss_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(fd, (struct sockaddr *)&options.server, options.server_length) != 0
         && errno != EINPROGRESS) {

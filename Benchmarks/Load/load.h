@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "clocks.h"
 #include "histogram.h"
 
 enum {
@@ -47,7 +48,6 @@ void end_window(void);
 // Opens the window at the end of the warm-up, closes it at the deadline; `now` comes from now_ns.
 void advance_window(uint64_t run_start, uint64_t now);
 
-uint64_t now_ns(void);
 int open_socket(bool spread_sources, uint64_t number);
 extern char failure[200];
 #define FAIL(...) (void)(failure[0] || snprintf(failure, 200, __VA_ARGS__))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "load.h"
 
@@ -14,7 +15,7 @@ enum { OPEN_LOOP_DEPTH = 1024, MAX_LINE = 4096 };
 
 static void usage(void) {
     fprintf(stderr,
-            "usage: load --tcp HOST:PORT (--requests TOTAL | --duration SECONDS [--warm-up SECONDS])\n"
+            "usage: load --tcp HOST:PORT|--unix PATH (--requests TOTAL | --duration SECONDS [--warm-up SECONDS])\n"
             "            [--mode echo|churn|idle|flood|drain] [--connections 50] [--size 64] [--depth 1]\n"
             "            [--rate PER_SECOND] [--lines] [--server-pid PID] [--json]\n"
             "echo   a number of requests in flight on each connection, or a fixed rate over all\n"
@@ -60,9 +61,21 @@ static void resolve(const char *address) {
     freeaddrinfo(found);
 }
 
+static void name_path(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (*path == '\0' || strlen(path) >= sizeof address.sun_path) {
+        fprintf(stderr, "load: %s: not the path of a socket: empty, or too long\n", path);
+        exit(1);
+    }
+    memcpy(address.sun_path, path, strlen(path));
+    memcpy(&options.server, &address, sizeof address);
+    options.server_length = sizeof address;
+}
+
 static void set_option(int option) {
     switch (option) {
     case 't': resolve(optarg); break;
+    case 'u': name_path(optarg); break;
     case 'c': options.connections = (uint64_t)positive(optarg); break;
     case 's': options.size = (uint64_t)positive(optarg); break;
     case 'd': options.depth = (uint64_t)positive(optarg); break;
@@ -84,6 +97,7 @@ void parse_options(int argc, char **argv) {
         {"depth", 1, 0, 'd'},    {"requests", 1, 0, 'r'},    {"duration", 1, 0, 'D'},
         {"warm-up", 1, 0, 'w'},  {"rate", 1, 0, 'R'},        {"server-pid", 1, 0, 'p'},
         {"mode", 1, 0, 'm'},     {"lines", 0, 0, 'l'},       {"json", 0, 0, 'j'},
+        {"unix", 1, 0, 'u'},
         {0},
     };
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;)

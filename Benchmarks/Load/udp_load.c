@@ -18,8 +18,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clocks.h"
+#include "histogram.h"
 
 enum {
     BATCH = 64,  // also UDP_MAX_SEGMENTS of the oldest kernels
@@ -36,19 +38,29 @@ typedef struct {
     int fd;
     uint64_t sent, done;  // datagrams; `done` came back or are lost
     uint64_t heard_ns;
+    uint64_t *sent_ns;    // a ring of `depth`: when each left
 } client;
 
 static struct {
     const char *address;
     uint64_t sockets, size, depth, requests;
-    double duration_s;
+    double duration_s, warm_up_s;
+    int server_pid;  // 0: its CPU time is not measured
     bool json;
 } options = {.sockets = 8, .size = 64, .depth = 64};
 
 static client *clients;
 static int epoll_fd;
 static uint64_t issued, received, lost, run_number;
+static uint64_t heard_now;  // when the events that are being handled came
 static bool stopping, segments = true;
+
+// What is measured: from the end of the warm-up to the end of the run.
+static struct {
+    uint64_t received, lost, start_ns, server_cpu_ns, own_cpu_ns;
+    bool is_open;
+    histogram latencies;
+} window;
 static char out[BATCH * MAX_SIZE], in[BATCH][MAX_SIZE + 1];
 
 static void fail(const char *what) {
@@ -56,17 +68,28 @@ static void fail(const char *what) {
     exit(1);
 }
 
-static uint64_t now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 // A datagram is the run's number (16 bits), its socket's (12) and its own (36), over and over.
 static void fill(char *bytes, uint64_t socket, uint64_t number) {
     uint64_t word = run_number << 48 | socket << 36 | number;
     for (uint64_t i = 0; i < options.size; i += sizeof word)
         memcpy(bytes + i, &word, options.size - i < sizeof word ? options.size - i : sizeof word);
+}
+
+static void begin_window(void) {
+    window.received = received;
+    window.lost = lost;
+    window.server_cpu_ns = process_cpu_ns(options.server_pid);
+    window.own_cpu_ns = own_cpu_ns();
+    window.start_ns = now_ns();
+    window.is_open = true;
+}
+
+// From here the members are differences.
+static void end_window(void) {
+    window.received = received - window.received;
+    window.lost = lost - window.lost;
+    window.server_cpu_ns = process_cpu_ns(options.server_pid) - window.server_cpu_ns;
+    window.own_cpu_ns = own_cpu_ns() - window.own_cpu_ns;
 }
 
 // False for an echo that another run of the load asked for, from the port that is now this one's.
@@ -86,6 +109,10 @@ static bool check(uint64_t socket, const char *bytes, size_t count) {
     fill(expected, socket, number);
     if (memcmp(bytes, expected, count) != 0)
         fail("an echo has wrong bytes");
+    // One that is late may have lost its place in the ring.
+    if (window.is_open && clients[socket].sent - number <= options.depth)
+        histogram_record(&window.latencies,
+                         heard_now - clients[socket].sent_ns[number % options.depth]);
     return true;
 }
 
@@ -139,6 +166,9 @@ static void send_more(uint64_t socket) {
             perror("udp_load: send");
             exit(1);
         }
+        uint64_t now = now_ns();
+        for (int i = 0; i < sent; i++)
+            c->sent_ns[(c->sent + (uint64_t)i) % options.depth] = now;
         c->sent += (uint64_t)sent;
         issued += (uint64_t)sent;
     }
@@ -199,7 +229,8 @@ static void open_clients(void) {
             perror("udp_load: connect");
             exit(1);
         }
-        clients[i] = (client){.fd = fd, .heard_ns = now_ns()};
+        clients[i] = (client){.fd = fd, .heard_ns = now_ns(),
+                              .sent_ns = calloc(options.depth, sizeof(uint64_t))};
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = i};
         epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
     }
@@ -212,14 +243,17 @@ static bool is_done(void) {
     return in_flight == 0;
 }
 
+// Returns the seconds of the window.
 static double run(void) {
     uint64_t start = now_ns(), looked = start, progress = start;
+    if (options.warm_up_s == 0)
+        begin_window();
     for (uint64_t i = 0; i < options.sockets; i++)
         send_more(i);
     while (true) {
         struct epoll_event events[EVENTS_PER_WAIT];
         int count = epoll_wait(epoll_fd, events, EVENTS_PER_WAIT, LOST_AFTER_MS);
-        uint64_t now = now_ns();
+        uint64_t now = heard_now = now_ns();
         for (int i = 0; i < count; i++) {
             clients[events[i].data.u64].heard_ns = now;
             receive_all(events[i].data.u64);
@@ -233,19 +267,37 @@ static double run(void) {
             give_up_lost(now);
             looked = now;
         }
-        if (options.requests ? issued == options.requests && is_done()
-                             : (double)(now - start) > options.duration_s * 1e9)
-            return (double)(now - start) / 1e9;
+        if (!window.is_open && (double)(now - start) > options.warm_up_s * 1e9)
+            begin_window();
+        else if (window.is_open
+                 && (options.requests ? issued == options.requests && is_done()
+                                      : (double)(now - window.start_ns) > options.duration_s * 1e9)) {
+            end_window();
+            return (double)(now - window.start_ns) / 1e9;
+        }
     }
 }
 
+static void report(double seconds) {
+    const char *form = options.json
+        ? "{\"requests\": %lu, \"lost\": %lu, \"seconds\": %.6f, \"requests_per_second\": %.0f, "
+          "\"p50_us\": %.1f, \"p99_us\": %.1f, \"server_cpu_ns\": %lu, \"load_cpu_ns\": %lu}\n"
+        : "%lu echoes, %lu lost, in %.3f s: %.0f a second\nlatency p50 %.1f us, p99 %.1f us\n"
+          "CPU of the server %lu ns, of the load %lu ns\n";
+    printf(form, window.received, window.lost, seconds, (double)window.received / seconds,
+           (double)histogram_quantile(&window.latencies, 0.5) / 1e3,
+           (double)histogram_quantile(&window.latencies, 0.99) / 1e3, window.server_cpu_ns,
+           window.own_cpu_ns);
+}
+
 int main(int argc, char **argv) {
-    enum { UDP = 256, SOCKETS, SIZE, DEPTH, REQUESTS, DURATION, JSON };
+    enum { UDP = 256, SOCKETS, SIZE, DEPTH, REQUESTS, DURATION, WARM_UP, PID, JSON };
     const struct option known[] = {
         {"udp", required_argument, NULL, UDP}, {"sockets", required_argument, NULL, SOCKETS},
         {"size", required_argument, NULL, SIZE}, {"depth", required_argument, NULL, DEPTH},
         {"requests", required_argument, NULL, REQUESTS},
-        {"duration", required_argument, NULL, DURATION}, {"json", no_argument, NULL, JSON}, {0}};
+        {"duration", required_argument, NULL, DURATION}, {"warm-up", required_argument, NULL, WARM_UP},
+        {"server-pid", required_argument, NULL, PID}, {"json", no_argument, NULL, JSON}, {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
         case UDP: options.address = optarg; break;
@@ -254,25 +306,24 @@ int main(int argc, char **argv) {
         case DEPTH: options.depth = strtoull(optarg, NULL, 10); break;
         case REQUESTS: options.requests = strtoull(optarg, NULL, 10); break;
         case DURATION: options.duration_s = strtod(optarg, NULL); break;
+        case WARM_UP: options.warm_up_s = strtod(optarg, NULL); break;
+        case PID: options.server_pid = atoi(optarg); break;
         case JSON: options.json = true; break;
         default: return 2;
         }
     }
     if (options.address == NULL || options.sockets == 0 || options.sockets > MAX_SOCKETS
         || options.size < MIN_SIZE || options.size > MAX_SIZE || options.depth == 0
-        || (options.requests == 0) == (options.duration_s <= 0)) {
+        || (options.requests == 0) == (options.duration_s <= 0)
+        || (options.requests > 0 && options.warm_up_s > 0)) {
         fprintf(stderr, "usage: udp_load --udp IPV4-ADDRESS:PORT [--sockets N] [--depth N]"
-                        " [--size 8..1400] (--requests N | --duration S) [--json]\n");
+                        " [--size 8..1400] (--requests N | --duration S [--warm-up S])"
+                        " [--server-pid PID] [--json]\n");
         return 2;
     }
     run_number = (now_ns() >> 10 ^ (uint64_t)getpid()) & 0xFFFF;
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     open_clients();
-    double seconds = run();
-    printf(options.json ? "{\"requests\": %llu, \"lost\": %llu, \"seconds\": %.6f,"
-                          " \"requests_per_second\": %.0f}\n"
-                        : "%llu echoes, %llu lost, in %.3f s: %.0f a second\n",
-           (unsigned long long)received, (unsigned long long)lost, seconds,
-           (double)received / seconds);
+    report(run());
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096, BUFFER_SIZE = 64 * 1024, EVENTS_PER_WAIT = 1024 };
@@ -98,11 +99,24 @@ static int listen_on(const char *text, struct sockaddr_in *address) {
     return fd;
 }
 
+static int listen_on_path(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, BACKLOG) != 0)
+        return -1;
+    return fd;
+}
+
 int main(int argc, char **argv) {
     struct sockaddr_in address;
-    int listener = argc == 3 && strcmp(argv[1], "--tcp") == 0 ? listen_on(argv[2], &address) : -1;
+    int is_unix = argc == 3 && strcmp(argv[1], "--unix") == 0, listener = -1;
+    if (is_unix)
+        listener = listen_on_path(argv[2]);
+    else if (argc == 3 && strcmp(argv[1], "--tcp") == 0)
+        listener = listen_on(argv[2], &address);
     if (listener < 0) {
-        fprintf(stderr, "usage: echo_epoll --tcp IPV4-ADDRESS:PORT (%s)\n", strerror(errno));
+        fprintf(stderr, "usage: echo_epoll --tcp IPV4-ADDRESS:PORT|--unix PATH (%s)\n", strerror(errno));
         return 2;
     }
     sigset_t ends;
@@ -115,8 +129,11 @@ int main(int argc, char **argv) {
     watch(EPOLL_CTL_ADD, listener, EPOLLIN, &listener);
     watch(EPOLL_CTL_ADD, signals, EPOLLIN, &signals);
     char host[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
-    printf("listening on tcp %s:%d\nready\n", host, ntohs(address.sin_port));
+    if (is_unix)
+        printf("listening on unix %s\nready\n", argv[2]);
+    else
+        printf("listening on tcp %s:%d\nready\n",
+               inet_ntop(AF_INET, &address.sin_addr, host, sizeof host), ntohs(address.sin_port));
     fflush(stdout);
 
     struct epoll_event events[EVENTS_PER_WAIT];
@@ -125,7 +142,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < count; i++) {
             connection *c = events[i].data.ptr;
             if (events[i].data.ptr == &signals)
-                return 0;
+                return is_unix ? unlink(argv[2]) : 0;
             if (events[i].data.ptr == &listener)
                 accept_all(listener);
             else if (!(c->count > 0 ? send_rest(c) : echo(c)))

@@ -1,14 +1,17 @@
-// What needs no socket, on libuv: `micro_uv TASK AMOUNT` prints one JSON object. See Peers/Micro.
+// What needs no socket, on libuv: `micro_uv TASK AMOUNT [FILE]` prints one JSON object. See Peers/Micro.
 //
-// timers, ticks, posts-1, posts-2, posts-8, hop, lifecycle.
+// timers, ticks, posts-1, posts-2, posts-8, hop, lifecycle, file-reads-1, file-reads-64.
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
-enum { TIMERS_AT_ONCE = 10000, TICKERS = 10000, TICK_MS = 50, MAX_PRODUCERS = 8 };
+enum { TIMERS_AT_ONCE = 10000, TICKERS = 10000, TICK_MS = 50, MAX_PRODUCERS = 8,
+       MAX_DEPTH = 64, BLOCK_SIZE = 4096 };
 
 static long amount;
 
@@ -188,9 +191,58 @@ static void lifecycle(void) {
     }
 }
 
+// --- file reads: blocks of a file of 4,096, each of which begins with its number
+
+typedef struct {
+    uv_fs_t request;
+    uint64_t state, block, left;
+    uint64_t words[BLOCK_SIZE / sizeof(uint64_t)];
+} lane;
+
+static uv_file file;
+
+static void read_next(lane *l);
+
+static void on_block(uv_fs_t *request) {
+    lane *l = request->data;
+    if (request->result != BLOCK_SIZE || l->words[0] != l->block) {
+        fprintf(stderr, "micro_uv: a wrong block\n");
+        exit(1);
+    }
+    uv_fs_req_cleanup(request);
+    read_next(l);
+}
+
+static void read_next(lane *l) {
+    if (l->left == 0)
+        return;
+    l->left -= 1;
+    l->state = l->state * 6364136223846793005u + 1442695040888963407u;
+    l->block = l->state >> 52;
+    l->request.data = l;
+    uv_buf_t buffer = uv_buf_init((char *)l->words, BLOCK_SIZE);
+    uv_fs_read(uv_default_loop(), &l->request, file, &buffer, 1,
+               (int64_t)(l->block * BLOCK_SIZE), on_block);
+}
+
+static void file_reads(int depth, const char *path) {
+    static lane lanes[MAX_DEPTH];
+    if ((file = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
+        perror(path);
+        exit(1);
+    }
+    for (int i = 0; i < depth; i++) {
+        lanes[i].state = (uint64_t)i;
+        lanes[i].left = (uint64_t)(amount / depth + (i < amount % depth));
+        read_next(&lanes[i]);
+    }
+    uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+    close(file);
+}
+
 int main(int argc, char **argv) {
-    const char *task = argc == 3 ? argv[1] : "";
-    long operations = amount = argc == 3 ? atol(argv[2]) : 0;
+    const char *task = argc == 3 || argc == 4 ? argv[1] : "";
+    long operations = amount = argc == 3 || argc == 4 ? atol(argv[2]) : 0;
     uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     if (amount > 0 && strcmp(task, "timers") == 0)
         timers();
@@ -202,8 +254,13 @@ int main(int argc, char **argv) {
         hop();
     else if (amount > 0 && strcmp(task, "lifecycle") == 0)
         lifecycle();
+    else if (amount > 0 && argc == 4 && strcmp(task, "file-reads-1") == 0)
+        file_reads(1, argv[3]);
+    else if (amount > 0 && argc == 4 && strcmp(task, "file-reads-64") == 0)
+        file_reads(64, argv[3]);
     else {
-        fprintf(stderr, "usage: micro_uv timers|ticks|posts-P|hop|lifecycle AMOUNT\n");
+        fprintf(stderr, "usage: micro_uv timers|ticks|posts-P|hop|lifecycle AMOUNT\n"
+                "       micro_uv file-reads-1|file-reads-64 AMOUNT FILE\n");
         return 2;
     }
     wall = clock_ns(CLOCK_MONOTONIC) - wall;

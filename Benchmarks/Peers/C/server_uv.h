@@ -1,7 +1,7 @@
 // What the servers on libuv share: the command line, listening, accepting, closing, the end.
 //
-// A server fills in a `service` and calls `serve`. It prints "listening on tcp HOST:PORT" and "ready";
-// SIGINT or SIGTERM ends it with status 0.
+// A server fills in a `service` and calls `serve`. It prints "listening on tcp HOST:PORT", or "listening on
+// unix PATH", and "ready"; SIGINT or SIGTERM ends it with status 0.
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -19,7 +19,12 @@ typedef struct {
 } service;
 
 static service served;
-static uv_tcp_t listener;
+static union {
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+} listener;
+static int is_unix;
 static unsigned long long connection_count;
 
 static void fail(const char *what, const char *address, int error) {
@@ -55,10 +60,12 @@ static inline void finish(uv_stream_t *stream) {
 
 // A connection of zeroed memory, ready for uv_accept or uv_tcp_connect.
 static uv_stream_t *make_connection(uv_loop_t *loop) {
-    uv_tcp_t *connection = calloc(1, served.connection_size);
-    if (connection != NULL)
+    void *connection = calloc(1, is_unix ? sizeof(uv_pipe_t) : served.connection_size);
+    if (connection != NULL && is_unix)
+        uv_pipe_init(loop, connection, 0);
+    else if (connection != NULL)
         uv_tcp_init(loop, connection);
-    return (uv_stream_t *)connection;
+    return connection;
 }
 
 static void on_connection(uv_stream_t *server, int status) {
@@ -73,7 +80,8 @@ static void on_connection(uv_stream_t *server, int status) {
 
 static void close_any(uv_handle_t *handle, void *argument) {
     (void)argument;
-    if (handle->type == UV_TCP && handle != (uv_handle_t *)&listener)
+    if ((handle->type == UV_TCP || handle->type == UV_NAMED_PIPE)
+        && handle != (uv_handle_t *)&listener)
         close_connection((uv_stream_t *)handle);
     else if (!uv_is_closing(handle))
         uv_close(handle, NULL);
@@ -93,26 +101,52 @@ static int parse_address(const char *text, struct sockaddr_in *address) {
     return uv_ip4_addr(host, port, address);
 }
 
+static int listen_on_tcp(uv_loop_t *loop, const char *text, char *name, size_t size) {
+    struct sockaddr_in address;
+    int length = sizeof address, error;
+    char host[INET_ADDRSTRLEN];
+    uv_tcp_init(loop, &listener.tcp);
+    if ((error = parse_address(text, &address)) != 0
+        || (error = uv_tcp_bind(&listener.tcp, (struct sockaddr *)&address, 0)) != 0
+        // Linux hands TCP_NODELAY on to accepted sockets: no system call per connection.
+        || (error = uv_tcp_nodelay(&listener.tcp, 1)) != 0
+        || (error = uv_listen(&listener.stream, BACKLOG, on_connection)) != 0
+        || (error = uv_tcp_getsockname(&listener.tcp, (struct sockaddr *)&address, &length)) != 0)
+        return error;
+    uv_ip4_name(&address, host, sizeof host);
+    snprintf(name, size, "tcp %s:%d", host, ntohs(address.sin_port));
+    return 0;
+}
+
+// libuv removes the path when the listener is closed.
+static int listen_on_unix(uv_loop_t *loop, const char *path, char *name, size_t size) {
+    int error;
+    uv_pipe_init(loop, &listener.pipe, 0);
+    if ((error = uv_pipe_bind(&listener.pipe, path)) != 0
+        || (error = uv_listen(&listener.stream, BACKLOG, on_connection)) != 0)
+        return error;
+    snprintf(name, size, "unix %s", path);
+    return 0;
+}
+
 static int serve(int argc, char **argv, service wanted) {
     served = wanted;
     int is_proxy = argc == 5 && strcmp(argv[3], "--to") == 0;
-    if ((argc != 3 && !is_proxy) || strcmp(argv[1], "--tcp") != 0) {
-        fprintf(stderr, "usage: %s --tcp IPV4-ADDRESS:PORT [--to IPV4-ADDRESS:PORT]\n", argv[0]);
+    // Over --unix only what keeps nothing for a connection.
+    is_unix = argc == 3 && strcmp(argv[1], "--unix") == 0 && wanted.connection_size == sizeof(uv_tcp_t);
+    if ((argc != 3 && !is_proxy) || (!is_unix && strcmp(argv[1], "--tcp") != 0)) {
+        fprintf(stderr, "usage: %s --tcp IPV4-ADDRESS:PORT|--unix PATH [--to IPV4-ADDRESS:PORT]\n",
+                argv[0]);
         return 2;
     }
     served.backend = is_proxy ? argv[4] : NULL;
     signal(SIGPIPE, SIG_IGN);
 
     uv_loop_t *loop = uv_default_loop();
-    struct sockaddr_in address;
-    int length = sizeof address, error;
-    uv_tcp_init(loop, &listener);
-    if ((error = parse_address(argv[2], &address)) != 0
-        || (error = uv_tcp_bind(&listener, (struct sockaddr *)&address, 0)) != 0
-        // Linux hands TCP_NODELAY on to accepted sockets: no system call per connection.
-        || (error = uv_tcp_nodelay(&listener, 1)) != 0
-        || (error = uv_listen((uv_stream_t *)&listener, BACKLOG, on_connection)) != 0
-        || (error = uv_tcp_getsockname(&listener, (struct sockaddr *)&address, &length)) != 0)
+    char name[300];
+    int error = is_unix ? listen_on_unix(loop, argv[2], name, sizeof name)
+                        : listen_on_tcp(loop, argv[2], name, sizeof name);
+    if (error != 0)
         fail("cannot listen on", argv[2], error);
 
     uv_signal_t signals[2];
@@ -121,9 +155,7 @@ static int serve(int argc, char **argv, service wanted) {
         uv_signal_init(loop, &signals[i]);
         uv_signal_start(&signals[i], on_signal, numbers[i]);
     }
-    char host[INET_ADDRSTRLEN];
-    uv_ip4_name(&address, host, sizeof host);
-    printf("listening on tcp %s:%d\nready\n", host, ntohs(address.sin_port));
+    printf("listening on %s\nready\n", name);
     fflush(stdout);
     uv_run(loop, UV_RUN_DEFAULT);
     error = uv_loop_close(loop);

@@ -12,7 +12,7 @@ const (
 	blockSize  = 64 * 1024
 )
 
-func echo(connection *net.TCPConn) {
+func echo(connection net.Conn) {
 	buffer := make([]byte, bufferSize)
 	for {
 		count, err := connection.Read(buffer)
@@ -26,7 +26,7 @@ func echo(connection *net.TCPConn) {
 }
 
 // Answers each line; flushes when no further line has come.
-func lines(connection *net.TCPConn) {
+func lines(connection net.Conn) {
 	input, output := bufio.NewReader(connection), bufio.NewWriter(connection)
 	for {
 		line, err := input.ReadSlice('\n')
@@ -41,7 +41,7 @@ func lines(connection *net.TCPConn) {
 }
 
 // Byte number k is k modulo 256.
-func source(connection *net.TCPConn) {
+func source(connection net.Conn) {
 	block := make([]byte, blockSize)
 	for k := range block {
 		block[k] = byte(k)
@@ -53,7 +53,7 @@ func source(connection *net.TCPConn) {
 	}
 }
 
-func sink(connection *net.TCPConn) {
+func sink(connection net.Conn) {
 	buffer, total := make([]byte, blockSize), 0
 	for {
 		count, err := connection.Read(buffer)
@@ -66,7 +66,8 @@ func sink(connection *net.TCPConn) {
 }
 
 // io.Copy between two TCP connections splices: the bytes do not pass through user space.
-func proxy(client *net.TCPConn) {
+func proxy(accepted net.Conn) {
+	client := accepted.(*net.TCPConn)
 	connection, err := net.Dial("tcp4", argument("--to"))
 	if err != nil {
 		return

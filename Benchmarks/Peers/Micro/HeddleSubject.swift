@@ -76,6 +76,30 @@ struct HeddleSubject: MicroSubject {
         return Time.since(start)
     }
 
+    func fileReads(_ amount: Int, depth: Int, path: String) async throws -> Time {
+        try await onLoop { loop in
+            let file = try await File.open(.init(validating: path), on: loop)
+            let start = Time.now
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for lane in 0..<depth {
+                    group.addTask(executorPreference: loop.taskExecutor) {
+                        var blocks = Blocks(amount, lane: lane, of: depth)
+                        while let block = blocks.next() {
+                            let offset = Int64(block) * Int64(Blocks.size)
+                            let bytes = try await file.read(upTo: Blocks.size, at: offset)!
+                            let number = bytes.withUnsafeBytes { $0.load(as: UInt64.self) }
+                            Blocks.check(number, bytes.count, is: block)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let time = Time.since(start)
+            try await file.close()
+            return time
+        }
+    }
+
     private func onLoop(
         _ body: @escaping @Sendable (EventLoop) async throws -> Time
     ) async throws -> Time {

@@ -1,16 +1,17 @@
 import Glibc
 
-/// What needs no socket: `micro heddle|nio TASK AMOUNT`, which prints one JSON object.
+/// What needs no socket: `micro heddle|nio TASK AMOUNT [FILE]`, which prints one JSON object.
 ///
 /// - `timers N`: sets and cancels N timers. `ticks N`: 10,000 timers, until they have fired N times in all.
 /// - `posts-P N`: P threads hand N closures to a loop. `hop N`: N times from one loop to another.
 /// - `tasks N`: N times starts a task on a loop and awaits it. `lifecycle N`: N times starts and stops a
 ///   runtime of one loop.
+/// - `file-reads-D N FILE`: reads N blocks of 4 KiB, D at a time.
 @main
 struct Micro {
     static func main() async throws {
         let words = CommandLine.arguments
-        guard words.count == 4, let amount = Int(words[3]), amount > 0,
+        guard (4...5).contains(words.count), let amount = Int(words[3]), amount > 0,
             let subject: any MicroSubject = ["heddle": HeddleSubject(), "nio": NIOSubject()][
                 words[1]]
         else { fatalError("usage: micro heddle|nio TASK AMOUNT") }
@@ -23,6 +24,9 @@ struct Micro {
         case "lifecycle": time = try await subject.lifecycle(amount)
         case let name where name.hasPrefix("posts-"):
             time = try await subject.posts(amount, producers: Int(name.dropFirst(6))!)
+        case let name where name.hasPrefix("file-reads-"):
+            let depth = Int(name.dropFirst("file-reads-".count))!
+            time = try await subject.fileReads(amount, depth: depth, path: words[4])
         default: fatalError("no task \(words[2])")
         }
         print("{\"operations\": \(amount), \"wall_ns\": \(time.wall), \"cpu_ns\": \(time.cpu)}")
@@ -37,6 +41,7 @@ protocol MicroSubject: Sendable {
     func hop(_ amount: Int) async throws -> Time
     func tasks(_ amount: Int) async throws -> Time
     func lifecycle(_ amount: Int) async throws -> Time
+    func fileReads(_ amount: Int, depth: Int, path: String) async throws -> Time
 }
 
 /// Nanoseconds passed and nanoseconds of CPU time of the whole process.

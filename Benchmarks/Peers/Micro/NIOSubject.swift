@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -83,6 +84,35 @@ struct NIOSubject: MicroSubject {
         return Time.since(start)
     }
 
+    /// Futures on the loop, and as many threads as libuv's pool has.
+    func fileReads(_ amount: Int, depth: Int, path: String) async throws -> Time {
+        let pool = NIOThreadPool(numberOfThreads: 4)
+        pool.start()
+        let time = try await withGroup(1) { loops in
+            // SwiftNIO lets one read at a time use a handle.
+            let readers = (0..<depth).map { _ in
+                let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+                precondition(descriptor >= 0, "cannot open \(path)")
+                return FileReader(
+                    io: NonBlockingFileIO(threadPool: pool),
+                    file: NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: descriptor),
+                    loop: loops[0])
+            }
+            let start = Time.now
+            try await loops[0].flatSubmit {
+                let lanes = readers.enumerated().map { lane, reader in
+                    reader.read(Blocks(amount, lane: lane, of: depth))
+                }
+                return EventLoopFuture.andAllSucceed(lanes, on: loops[0])
+            }.get()
+            let time = Time.since(start)
+            for reader in readers { try reader.file.close() }
+            return time
+        }
+        try await pool.shutdownGracefully()
+        return time
+    }
+
     private func onLoop(
         _ body: @escaping @Sendable (any EventLoop) throws -> Time
     ) async throws -> Time {
@@ -98,6 +128,39 @@ struct NIOSubject: MicroSubject {
         let time = try await body(Array(group.makeIterator()))
         try await group.shutdownGracefully()
         return time
+    }
+}
+
+/// Reads one block after the other, each when the one before has come.
+private struct FileReader {
+    let io: NonBlockingFileIO
+    let file: NIOFileHandle
+    let loop: any EventLoop
+
+    /// Completes when all are read.
+    func read(_ blocks: Blocks) -> EventLoopFuture<Void> {
+        let done = loop.makePromise(of: Void.self)
+        readNext(blocks, done)
+        return done.futureResult
+    }
+
+    private func readNext(_ blocks: Blocks, _ done: EventLoopPromise<Void>) {
+        var blocks = blocks
+        guard let block = blocks.next() else { return done.succeed() }
+        let rest = blocks
+        io.read(
+            fileHandle: file, fromOffset: Int64(block) * Int64(Blocks.size),
+            byteCount: Blocks.size, allocator: ByteBufferAllocator(), eventLoop: loop
+        ).whenComplete { result in
+            switch result {
+            case .success(let buffer):
+                let number = buffer.getInteger(
+                    at: buffer.readerIndex, endianness: .little, as: UInt64.self)!
+                Blocks.check(number, buffer.readableBytes, is: block)
+                readNext(rest, done)
+            case .failure(let error): done.fail(error)
+            }
+        }
     }
 }
 

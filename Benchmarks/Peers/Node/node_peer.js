@@ -1,10 +1,12 @@
 // The Node peer: node node_peer.js MODE --tcp HOST:PORT [--to HOST:PORT].
 //
-// Modes: echo, lines, source, sink, proxy.
+// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes --udp instead of --tcp;
+// echo takes --unix PATH, too.
 
+const dgram = require('dgram');
 const net = require('net');
 
-const [mode, , address, , backend] = process.argv.slice(2);
+const [mode, transport, address, , backend] = process.argv.slice(2);
 const block = Buffer.alloc(64 * 1024, Buffer.from(Array.from({ length: 256 }, (_, k) => k)));
 
 function port(text) {
@@ -51,13 +53,30 @@ const services = {
   },
 };
 
-const options = { noDelay: true, allowHalfOpen: mode === 'sink' };
-const server = net.createServer(options, (socket) => {
-  socket.on('error', () => socket.destroy());
-  services[mode](socket);
-});
-server.listen({ ...port(address), backlog: 4096 }, () => {
-  const { address: host, port: number } = server.address();
-  console.log(`listening on tcp ${host}:${number}\nready`);
-});
+function serveConnections() {
+  const options = { noDelay: true, allowHalfOpen: mode === 'sink' };
+  const server = net.createServer(options, (socket) => {
+    socket.on('error', () => socket.destroy());
+    services[mode](socket);
+  });
+  const place = transport === '--unix' ? { path: address } : port(address);
+  server.listen({ ...place, backlog: 4096 }, () => {
+    const bound = server.address();
+    console.log(typeof bound === 'string'
+      ? `listening on unix ${bound}\nready` : `listening on tcp ${bound.address}:${bound.port}\nready`);
+  });
+  // Removes the path of a Unix socket.
+  process.on('exit', () => server.close());
+}
+
+function answerDatagrams() {
+  const socket = dgram.createSocket({ type: 'udp4' });
+  socket.on('message', (bytes, { address: host, port: number }) => socket.send(bytes, number, host));
+  const { host, port: number } = port(address);
+  socket.bind(number, host, () => {
+    console.log(`listening on udp ${host}:${socket.address().port}\nready`);
+  });
+}
+
+if (mode === 'udpEcho') answerDatagrams(); else serveConnections();
 process.on('SIGTERM', () => process.exit(0));

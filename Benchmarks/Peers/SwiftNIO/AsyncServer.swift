@@ -47,8 +47,8 @@ struct AsyncServer: Sendable {
                 var count = 0
                 for try await bytes in inbound { count += bytes.readableBytes }
                 try await outbound.write(ByteBuffer(string: "\(count)\n"))
-            case .proxy:
-                fatalError("proxy is there with handlers only")
+            case .proxy, .udpEcho:
+                fatalError("there with handlers only")
             }
         }
     }

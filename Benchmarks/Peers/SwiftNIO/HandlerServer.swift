@@ -8,10 +8,9 @@ struct HandlerServer {
 
     func bind() -> EventLoopFuture<any Channel> {
         let (mode, backend) = (arguments.mode, arguments.backend)
-        return ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: mode == .sink)
             .childChannelOption(.autoRead, value: mode != .proxy)
             .childChannelInitializer { channel in
@@ -28,9 +27,12 @@ struct HandlerServer {
                     case .proxy:
                         try pipeline.addHandler(
                             ConnectHandler(host: backend.host, port: backend.port))
+                    case .udpEcho: preconditionFailure("a DatagramServer's")
                     }
                 }
             }
+        if let path = arguments.path { return bootstrap.bind(unixDomainSocketPath: path) }
+        return bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .bind(host: arguments.address.host, port: arguments.address.port)
     }
 }

@@ -4,7 +4,8 @@ import NIOPosix
 
 /// The SwiftNIO peer: `nio-peer MODE STYLE --tcp HOST:PORT [--to HOST:PORT] [--threads N]`.
 ///
-/// Modes: echo, lines, source, sink, proxy. Styles: `handlers` (a ChannelHandler), `async`
+/// Modes: echo, lines, source, sink, proxy, and udpEcho, which takes `--udp` instead of `--tcp`. With handlers,
+/// echo takes `--unix PATH`, too. Styles: `handlers` (a ChannelHandler), `async`
 /// (NIOAsyncChannel), `executor` (NIOAsyncChannel with the loop as task executor).
 @main
 struct NIOPeer {
@@ -19,29 +20,33 @@ struct NIOPeer {
         signal(SIGPIPE, SIG_IGN)
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: arguments.threads)
-        if arguments.style == .handlers {
+        if arguments.mode == .udpEcho {
+            announce(try DatagramServer(group: group, arguments: arguments).bind().wait(), "udp")
+        } else if arguments.style == .handlers {
             let server = HandlerServer(group: group, arguments: arguments)
-            announce(try server.bind().wait())
+            announce(try server.bind().wait(), arguments.path == nil ? "tcp" : "unix")
         } else {
             let server = AsyncServer(group: group, arguments: arguments)
             // Not on the main thread, which waits below.
-            Task.detached { try await server.run(announce: announce) }
+            Task.detached { try await server.run { announce($0, "tcp") } }
         }
         var number: Int32 = 0
         sigwait(&ends, &number)
+        if let path = arguments.path { unlink(path) }
         exit(0)
     }
 
-    @Sendable static func announce(_ channel: any Channel) {
+    @Sendable static func announce(_ channel: any Channel, _ kind: String) {
         let address = channel.localAddress!
-        print("listening on tcp \(address.ipAddress!):\(address.port!)\nready")
+        let place = address.pathname ?? "\(address.ipAddress!):\(address.port!)"
+        print("listening on \(kind) \(place)\nready")
         fflush(nil)
     }
 }
 
 /// What the command line asks for.
 struct Arguments: Sendable {
-    enum Mode: String { case echo, lines, source, sink, proxy }
+    enum Mode: String { case echo, lines, source, sink, proxy, udpEcho }
     enum Style: String { case handlers, async, executor }
     struct Wrong: Error {}
 
@@ -49,6 +54,8 @@ struct Arguments: Sendable {
     let style: Style
     var address = (host: "", port: 0)
     var backend = (host: "", port: 0)
+    /// Where a Unix-domain socket is to be, instead of an address.
+    var path: String?
     var threads = 1
 
     init(_ words: [String]) throws {
@@ -59,7 +66,8 @@ struct Arguments: Sendable {
         self.style = style
         for (name, value) in zip(words.dropFirst(3), words.dropFirst(4)) {
             switch name {
-            case "--tcp": address = try Self.endpoint(value)
+            case "--tcp", "--udp": address = try Self.endpoint(value)
+            case "--unix": path = value
             case "--to": backend = try Self.endpoint(value)
             case "--threads": threads = Int(value) ?? 1
             default: break

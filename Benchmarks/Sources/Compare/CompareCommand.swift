@@ -82,6 +82,7 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        let remarks = try Remarks()
         if list { return print(Text.list(Workloads.all, Catalogue.peers)) }
         guard ProcessInfo.processInfo.activeProcessorCount > Cores.load else {
             throw ValidationError("two cores are needed: one for the server, one for the load")
@@ -103,7 +104,7 @@ struct RunCommand: ParsableCommand {
         try run.measure { result in
             results.replace(result, order: Workloads.all.map(\.id))
             try results.write(to: folder)
-            try Report(results).write(to: folder)
+            try Report(results, remarks).write(to: folder)
             // Not buffered: it must not come amid the progress of what follows.
             FileHandle.standardOutput.write(Data(Text.table(result).utf8))
             hasFailed = hasFailed || result.peers.contains { $0.failure != nil }

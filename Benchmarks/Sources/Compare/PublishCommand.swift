@@ -15,7 +15,7 @@ struct PublishCommand: ParsableCommand {
         guard let results = try Results.read(from: run) else {
             throw ValidationError("\(folder): no \(Results.fileName) there")
         }
-        let report = Report(results)
+        let report = Report(results, try Remarks())
         try report.write(to: run)
         let target = run.deletingLastPathComponent().appending(path: "README.md")
         let text = report.markdown(charts: run.lastPathComponent + "/")

@@ -4,17 +4,33 @@ import Foundation
 final class Server {
     static let startLimit = 15.0
     private let child: Child
+    let transport: Transport
     let address: String
 
-    /// - Parameter backend: where a proxy connects to.
-    init(_ command: [String], backend: String? = nil, cpu: Int? = Cores.server) throws {
-        var words = command + ["--tcp", "127.0.0.1:0"]
+    /// - Parameters:
+    ///   - transport: how it is reached.
+    ///   - backend: where a proxy connects to.
+    init(
+        _ command: [String], over transport: Transport = .tcp, backend: String? = nil,
+        cpu: Int? = Cores.server
+    ) throws {
+        let place = transport == .unix ? Self.freshPath() : "127.0.0.1:0"
+        self.transport = transport
+        var words = command + ["--\(transport)", place]
         if let backend { words += ["--to", backend] }
         child = try Child(words, cpu: cpu)
         try child.wait(for: "\nready\n", limit: Self.startLimit)
-        let line = child.text.split(separator: "\n").first { $0.hasPrefix("listening on tcp ") }
+        let announcement = "listening on \(transport) "
+        let line = child.text.split(separator: "\n").first { $0.hasPrefix(announcement) }
         guard let line else { throw child.failure("did not say where it listens") }
-        address = String(line.dropFirst("listening on tcp ".count))
+        address = String(line.dropFirst(announcement.count))
+    }
+
+    /// Where no socket is yet: a server that was killed leaves its own behind.
+    private static func freshPath() -> String {
+        let number = UInt64.random(in: 0...UInt64.max)
+        return FileManager.default.temporaryDirectory
+            .appending(path: "heddle-\(String(number, radix: 36)).sock").path
     }
 
     var identifier: Int32 { child.identifier }
@@ -47,6 +63,9 @@ final class Server {
         }
     }
 }
+
+/// How a server is reached: the name of its option, and of its announcement.
+enum Transport: Sendable { case tcp, udp, unix }
 
 /// Which core does what.
 enum Cores {

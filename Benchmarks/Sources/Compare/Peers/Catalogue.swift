@@ -2,7 +2,7 @@
 enum Catalogue {
     static let peers: [Peer] = c + heddle + nio + others
 
-    private static let micro: [Role] = [.timers, .ticks, .posts, .hop, .lifecycle]
+    private static let micro: [Role] = [.timers, .ticks, .posts, .hop, .lifecycle, .fileReads]
 
     private static let c: [Peer] = {
         let recipe = Recipe.make(
@@ -12,13 +12,18 @@ enum Catalogue {
         for role in [Role.echo, .lines, .source, .sink, .proxy] {
             commands[role] = [Tools.built("\(role)_uv")]
         }
+        commands[.udpEcho] = [Tools.built("udp_uv")]
+        commands[.unixEcho] = commands[.echo]
         for role in micro { commands[role] = [Tools.built("micro_uv")] }
         return [
             Peer(
                 id: Peer.reference, title: "C on libuv, tuned", recipe: recipe, commands: commands),
             Peer(
                 id: "c-epoll", title: "C on epoll", recipe: recipe,
-                commands: [.echo: [Tools.built("echo_epoll")]]),
+                commands: [
+                    .echo: [Tools.built("echo_epoll")], .udpEcho: [Tools.built("udp_epoll")],
+                    .unixEcho: [Tools.built("echo_epoll")],
+                ]),
             Peer(
                 id: "c-libuv-textbook", title: "C on libuv, textbook", recipe: recipe,
                 commands: [.echo: [Tools.built("echo_uv_textbook")]]),
@@ -35,9 +40,11 @@ enum Catalogue {
         let echo = [Tools.product("heddle"), "echo"] + flags
         var commands: [Role: [String]] = [
             .echo: echo + ["--threads", "1"], .echoOnTwoLoops: echo + ["--threads", "2"],
+            .unixEcho: echo + ["--threads", "1"],
         ]
         for role in roles { commands[role] = [Tools.product("heddle-peer"), role.rawValue, style] }
         if style == "async" {
+            commands[.udpEcho] = echo + ["--threads", "1"]
             for role in micro + [.tasks] { commands[role] = [Tools.product("micro"), "heddle"] }
         }
         return Peer(id: id, title: title, recipe: .package, commands: commands)
@@ -56,7 +63,10 @@ enum Catalogue {
             commands[role] = [program, role.rawValue, style]
         }
         if style == "handlers" {
-            commands[.proxy] = [program, "proxy", style]
+            commands[.unixEcho] = commands[.echo]
+            for role in [Role.proxy, .udpEcho] {
+                commands[role] = [program, role.rawValue, style]
+            }
             for role in micro { commands[role] = [Tools.product("micro"), "nio"] }
         }
         if style == "async" { commands[.tasks] = [Tools.product("micro"), "nio"] }
@@ -73,11 +83,11 @@ enum Catalogue {
                 folder: "Rust", tools: ["cargo"],
                 files: ["/usr/share/cargo/registry/tokio-1.24.2"],
                 package: "cargo librust-tokio-dev"),
-            [.echo, .lines, .source, .sink, .proxy]),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .unixEcho]),
         peer(
             "go", "Go", program: [Tools.built("go-peer")],
             .make(folder: "Go", tools: ["go"], package: "golang-go"),
-            [.echo, .lines, .source, .sink, .proxy]),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .unixEcho, .fileReads]),
         peer(
             "asio", "Asio coroutines", program: [Tools.built("asio-peer")],
             .make(
@@ -90,17 +100,25 @@ enum Catalogue {
             .script(
                 tools: [], files: ["/usr/bin/python3", "/usr/lib/python3/dist-packages/uvloop"],
                 package: "python3-uvloop"),
-            [.echo, .lines, .source, .sink]),
+            [.echo, .lines, .source, .sink, .udpEcho, .unixEcho]),
         peer(
             "node", "Node", program: ["node", Tools.source("Peers/Node/node_peer.js")],
-            .script(tools: ["node"], package: "nodejs"), [.echo, .lines, .source, .sink, .proxy]),
+            .script(tools: ["node"], package: "nodejs"),
+            [.echo, .lines, .source, .sink, .proxy, .udpEcho, .unixEcho]),
     ]
 
     private static func peer(
         _ id: String, _ title: String, program: [String], _ recipe: Recipe, _ roles: [Role]
     ) -> Peer {
         var commands: [Role: [String]] = [:]
-        for role in roles { commands[role] = program + [role.rawValue] }
+        for role in roles {
+            // The workload's own name follows.
+            switch role {
+            case .fileReads: commands[role] = program
+            case .unixEcho: commands[role] = program + [Role.echo.rawValue]
+            default: commands[role] = program + [role.rawValue]
+            }
+        }
         return Peer(id: id, title: title, recipe: recipe, commands: commands)
     }
 }

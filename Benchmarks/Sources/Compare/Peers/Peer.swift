@@ -1,7 +1,7 @@
 /// What a program does for a workload; a peer names the command that does it.
 enum Role: String, Codable, CaseIterable, Sendable {
-    case echo, echoOnTwoLoops, lines, source, sink, proxy
-    case timers, ticks, posts, hop, tasks, lifecycle
+    case echo, echoOnTwoLoops, lines, source, sink, proxy, udpEcho, unixEcho
+    case timers, ticks, posts, hop, tasks, lifecycle, fileReads
 }
 
 /// Something to compare: a name, and commands for the roles it can take.

@@ -3,8 +3,12 @@ import Foundation
 /// A run as Markdown, with a chart and a table for each workload.
 struct Report {
     private let results: Results
+    private let remarks: Remarks
 
-    init(_ results: Results) { self.results = results }
+    init(_ results: Results, _ remarks: Remarks) {
+        self.results = results
+        self.remarks = remarks
+    }
 
     /// Writes README.md and the charts into the folder of the run.
     func write(to folder: URL) throws {
@@ -18,7 +22,7 @@ struct Report {
 
     /// - Parameter charts: where the charts are, from where the text will be: empty, or with a slash.
     func markdown(charts: String) -> String {
-        ([head, overview] + results.workloads.map { section($0, charts: charts) } + [notMeasured])
+        ([head, overview] + results.workloads.map { section($0, charts: charts) })
             .joined(separator: "\n")
     }
 
@@ -86,7 +90,7 @@ struct Report {
             \(rule)
             \(rows.joined(separator: "\n"))
 
-            \(result.peers.first?.rounds.count ?? 0) rounds of \(result.duration.grouped(digits: 2)) s.
+            \(result.peers.first?.rounds.count ?? 0) rounds of \(result.duration.grouped(digits: 2)) s.\(remarks.paragraph(of: result.workload))
 
             """
     }
@@ -108,14 +112,5 @@ struct Report {
             cells.append(peer.summary(other).map { other.text($0.median) } ?? "")
         }
         return "| \(cells.joined(separator: " | ")) |"
-    }
-
-    private var notMeasured: String {
-        """
-        ## Not measured yet
-
-        UDP, Unix sockets and files: Heddle does not have them yet.
-
-        """
     }
 }

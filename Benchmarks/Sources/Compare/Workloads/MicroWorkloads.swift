@@ -36,12 +36,26 @@ enum MicroWorkloads {
         micro(
             "lifecycle", "Start and stop a runtime of one loop", .lifecycle, per: 4_000,
             "A thread, a loop, and the orderly end of both."),
+        micro(
+            "file-reads-1", "Read 4 KiB of a file, 1 at a time", .fileReads, per: 20_000,
+            """
+            At random offsets of a file of 16 MiB that is in the page cache, so that what is measured is the way \
+            to a thread that may block and back. libuv, Heddle and SwiftNIO (NonBlockingFileIO) have pools of \
+            four threads; Go reads in the goroutine itself.
+            """, file: BlockFile.path),
+        micro(
+            "file-reads-64", "Read 4 KiB of a file, 64 at a time", .fileReads, per: 100_000,
+            "The same with 64 reads in flight: what waking threads up costs is shared.",
+            isQuick: true,
+            file: BlockFile.path),
     ]
 
-    /// - Parameter per: operations for each second of the run's duration.
+    /// - Parameters:
+    ///   - per: operations for each second of the run's duration.
+    ///   - file: the blocks that the program reads.
     private static func micro(
         _ id: String, _ title: String, _ role: Role, per: Double, _ meaning: String,
-        cpuFirst: Bool = false, isQuick: Bool = false
+        cpuFirst: Bool = false, isQuick: Bool = false, file: String? = nil
     ) -> Workload {
         let metrics: [Metric] = cpuFirst ? [.cpuEach, .wallEach] : [.wallEach, .cpuEach]
         return Workload(
@@ -49,13 +63,35 @@ enum MicroWorkloads {
         ) { command, duration in
             let amount = max(1, Int(per * duration))
             // On both cores: what is measured is what passes between threads, too.
-            let text = try Child(command + [id, "\(amount)"]).result(limit: 120)
+            if file != nil { try BlockFile.make() }
+            let words = command + [id, "\(amount)"] + (file.map { [$0] } ?? [])
+            let text = try Child(words).result(limit: 120)
             let report = try JSONDecoder().decode(MicroReport.self, from: Data(text.utf8))
             return [
                 "wall_ns": report.wall_ns / report.operations,
                 "cpu_ns": report.cpu_ns / report.operations,
             ]
         }
+    }
+}
+
+/// The file that programs read: 4,096 blocks of 4 KiB, each of which begins with its number.
+enum BlockFile {
+    static let path = Tools.built("blocks")
+    private static let count = 4096
+    private static let size = 4096
+
+    /// Makes it if it is not there; written just now or read through, it is in the page cache.
+    static func make() throws {
+        if let data = FileManager.default.contents(atPath: path), data.count == count * size {
+            return
+        }
+        var data = Data(capacity: count * size)
+        for number in 0..<UInt64(count) {
+            withUnsafeBytes(of: number.littleEndian) { data.append(contentsOf: $0) }
+            data.append(Data(count: size - 8))
+        }
+        try data.write(to: URL(filePath: path), options: .atomic)
     }
 }
 

@@ -41,6 +41,10 @@ enum RequestWorkloads {
             "The server passes the bytes of each connection on to a backend (the echo server on epoll, on "
                 + "the load's core) and the answers back.",
             Load(), role: .proxy),
+        requests(
+            "unix-echo", "64-byte echo over a Unix-domain socket, 50 connections",
+            "As the first, without TCP: the kernel's part is smaller, and the runtime's shows more.",
+            Load(), role: .unixEcho),
     ]
 
     private static func requests(
@@ -51,7 +55,10 @@ enum RequestWorkloads {
             id: id, title: title, meaning: meaning, role: role,
             metrics: [.cpu, .rate, .p50, .p99, .busy, .loadBusy], isQuick: isQuick
         ) { command, duration in
-            guard role == .proxy else { return try measure(load, command, duration) }
+            guard role == .proxy else {
+                return try measure(
+                    load, command, duration, over: role == .unixEcho ? .unix : .tcp)
+            }
             let backend = try Server([Tools.built("echo_epoll")], cpu: Cores.load)
             let values = try measure(load, command, duration, backend: backend.address)
             try backend.stop()
@@ -60,9 +67,10 @@ enum RequestWorkloads {
     }
 
     private static func measure(
-        _ load: Load, _ command: [String], _ duration: Double, backend: String? = nil
+        _ load: Load, _ command: [String], _ duration: Double,
+        over transport: Transport = .tcp, backend: String? = nil
     ) throws -> [String: Double] {
-        let server = try Server(command, backend: backend)
+        let server = try Server(command, over: transport, backend: backend)
         let report = try load.run(against: server, duration: duration)
         try server.stop()
         guard report.requests > 0 else { throw Failed("no reply came in the measured time") }
