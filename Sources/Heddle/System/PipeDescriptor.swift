@@ -112,6 +112,7 @@ struct PipeDescriptor {
 
     private static func isAnonymousPipe(_ entry: String) -> Bool {
         let expected = "pipe:["
+        // The system writes at most as many bytes as the buffer has, and as many as it says are read.
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer in
             let count = unsafe readlink(entry, buffer.baseAddress!, buffer.count)
             guard count >= expected.utf8.count else { return false }
