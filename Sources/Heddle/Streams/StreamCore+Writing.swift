@@ -150,6 +150,8 @@ extension StreamCore {
     final func flush() async throws {
         let waiter = FlushWaiter(target: sentTotal &+ UInt64(unsent.byteCount))
         send()
+        // Taken before this flush, and lost at the end of a tick.
+        if hasUnreportedLoss { throw writeError("flush") }
         while sentTotal < waiter.target {
             if isScopeCancelled { try throwIfScopeCancelled() }
             if machine.writeSide == .failed || machine.life == .closing || machine.life == .closed {

@@ -39,6 +39,24 @@ extension HeddleTests {
         }
 
         @Test(arguments: StreamKind.tcp)
+        func `bytes lost to a reset before a flush are told of by it, once`(kind: StreamKind)
+            async throws
+        {
+            try await kind.withPeer { near, peer in
+                let writer = Task { try await near.writeUntilFailure() }
+                try await near.until("a full stream") { !$0.waitingWriters.isEmpty }
+                writer.cancel()
+                _ = try await writer.value
+                try peer.resetNow()
+                try await near.until("the reset") { $0.failure != nil }
+                let error = await #expect(throws: IOError.self) { try await near.flush() }
+                #expect(error?.code == .broken)
+                try await near.flush()
+                try await near.close()
+            }
+        }
+
+        @Test(arguments: StreamKind.tcp)
         func `a reset ends a waiting read, after what had come`(kind: StreamKind) async throws {
             try await kind.withPeer { near, peer in
                 try peer.write("before")
