@@ -37,6 +37,7 @@ extension LoopCore {
         defer { leaveLateJobs() }
         isRefusingWork = true
         closeWhatIsLeft()
+        haveMembersEnded = true
         for member in allMembers { member.loopEnded() }
         // A member that never removed itself (a server nobody served) refers back to this loop.
         members = [:]

@@ -47,6 +47,8 @@ internal import Synchronization
 
     /// Set when a stop has come to closing by force: operations fail with `.loopStopped` from then on.
     var isRefusingWork = false
+    /// Whether the members have been told of the loop's end.
+    var haveMembersEnded = false
 
     /// Handles and files dropped on other threads, waiting to be closed by the loop.
     let dropped = DropStack()

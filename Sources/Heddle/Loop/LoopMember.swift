@@ -12,8 +12,10 @@ protocol LoopMember: AnyObject {
 }
 
 extension LoopCore {
+    /// Has a member take part in the stop. Once all have been told of the loop's end it is not kept: it and the
+    /// loop would hold each other for ever.
     func addMember(_ member: any LoopMember) {
-        members[ObjectIdentifier(member)] = member
+        if !haveMembersEnded { members[ObjectIdentifier(member)] = member }
     }
 
     func removeMember(_ member: any LoopMember) {

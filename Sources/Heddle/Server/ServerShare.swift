@@ -52,7 +52,13 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
 
     /// Joins the loop's members, so that a stop of the loop reaches this share.
     func join() {
+        if core.haveMembersEnded { return loopEnded() }
         core.addMember(self)
+    }
+
+    /// Lets go of the other shares, when no loop has seen this one.
+    func abandon() {
+        placement = nil
     }
 
     // MARK: Serving

@@ -43,8 +43,10 @@ final class StreamServer: Sendable {
                     if index < sockets.count { try share.listen(on: sockets[index]) }
                 }
             } catch {
-                // This socket is closed; close those that no share has yet.
+                // This socket is closed; close those that no share has yet, and what was opened before.
                 for socket in sockets.dropFirst(index + 1) { socket.close() }
+                for share in shares.dropFirst(index + 1) { share.abandon() }
+                ServerScope(shares).beginDrain()
                 throw error
             }
         }

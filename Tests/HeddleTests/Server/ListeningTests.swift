@@ -82,6 +82,35 @@ extension HeddleTests {
             }
         }
 
+        private struct WeakCore {
+            weak var core: LoopCore?
+        }
+
+        private static func coresThatRefused(
+            _ balance: ListenOptions.Balance
+        ) async throws -> [WeakCore] {
+            var options = ListenOptions()
+            options.balance = balance
+            let runtime = try await withTestRuntime(threads: 2) { $0 }
+            let error = await #expect(throws: IOError.self) {
+                try await runtime.listen(on: .loopback(port: 0), options: options)
+            }
+            #expect(error?.code == .loopStopped)
+            return runtime.loops.map { WeakCore(core: $0.core) }
+        }
+
+        @Test(arguments: [ListenOptions.Balance.reusePort, .leastConnections])
+        func `a server that stopped loops refused keeps nothing alive`(
+            _ balance: ListenOptions.Balance
+        ) async throws {
+            let cores = try await Self.coresThatRefused(balance)
+            #expect(cores.count == 2)
+            // A late job lets go of its loop a moment after it has run.
+            try await waiting("the loops' memory") {
+                while cores.contains(where: { $0.core != nil }) { await Task.yield() }
+            }
+        }
+
         @Test(.enabled(if: StreamKind.hasIPv6, "this machine has no ::1"))
         func `an IPv6 socket takes IPv4 too, unless told not to`() async throws {
             for only in [false, true] {
