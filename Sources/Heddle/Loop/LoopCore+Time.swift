@@ -5,6 +5,7 @@ extension LoopCore {
     /// Sets `timer` to fire once the clock has reached `deadline`, in nanoseconds of the monotonic
     /// clock; never early, late by up to a millisecond and what the loop is busy with.
     func schedule(_ timer: LoopTimer, at deadline: UInt64) {
+        assert(isCurrent, "a timer is set on another thread than the loop's")
         let earliest = timers.earliest
         timers.insert(timer, deadline: deadline)
         if earliest == nil || deadline < earliest! { setAlarm() }

@@ -74,10 +74,18 @@ extension LoopCore {
                 .invalidArgument, "look up", on: subject, reason: "a timeout of \(timeout.text)")
         }
         let deadline = UVLoop.hrtimeNanoseconds &+ UInt64(timeout.clampedNanoseconds)
-        let begin: @Sendable () async throws -> T = {
-            guard !self.isRefusingWork else { throw self.stoppedError("look up", on: subject) }
-            return try await body(deadline)
+        // By a method: a function value would begin where the caller is (seen with Swift 6.3).
+        guard isCurrent else {
+            return try await hop { try await self.beginLookUp(subject, deadline, body) }
         }
-        return isCurrent ? try await begin() : try await hop(begin)
+        return try await beginLookUp(subject, deadline, body)
+    }
+
+    private func beginLookUp<T: Sendable>(
+        _ subject: String, _ deadline: UInt64,
+        _ body: @Sendable (_ deadline: UInt64) async throws -> T
+    ) async throws -> T {
+        guard !isRefusingWork else { throw stoppedError("look up", on: subject) }
+        return try await body(deadline)
     }
 }

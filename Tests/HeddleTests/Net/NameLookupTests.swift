@@ -45,6 +45,28 @@ extension HeddleTests {
             }
         }
 
+        @Test func `look-ups from many threads at once run on the loop`() async throws {
+            let rounds = TestScale.times(50, full: 2_000)
+            try await withTestRuntime(threads: 1) { runtime in
+                let loop = runtime.loops[0]
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    // On Swift's global pool: a timer set there would trap.
+                    for number in 0..<8 {
+                        group.addTask {
+                            for _ in 0..<rounds {
+                                if number % 2 == 0 {
+                                    _ = try await loop.addresses(of: "localhost")
+                                } else {
+                                    _ = try await loop.name(of: .loopback(port: 0))
+                                }
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        }
+
         @Test func `a stop does not wait for a resolver that hangs`() async throws {
             let check = try await ResourceCheck()
             let runtime = try Runtime.start(.init(threads: 1))

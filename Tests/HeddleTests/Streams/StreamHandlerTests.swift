@@ -79,11 +79,12 @@ extension HeddleTests {
             let reported = Recorder<String>()
             let closed = Recorder<String>()
             let ended = Signal()
+            let full = Signal()
             var options = ListenOptions()
             options.connection.limits.unsentHighWater = 50_000
             options.connection.limits.unsentLowWater = 0
             try await withHandlers(
-                options, make: { ThrowingHandler(place, closed, ended) },
+                options, make: { ThrowingHandler(place, closed, ended, full) },
                 onError: { error, peer in
                     reported.add("\(error)")
                     #expect(peer != nil)
@@ -91,6 +92,8 @@ extension HeddleTests {
             ) { client, server in
                 try await client.write("x")
                 if place == "inputEnded" { try await client.shutdownWrite() }
+                // A client that reads faster than the handler writes would never have it wait.
+                if place == "drained" { try await full.wait() }
                 _ = try? await client.expectPatternToEnd()
                 while (try? await client.read()) ?? nil != nil {}
                 try await ended.wait()
@@ -258,11 +261,13 @@ private final class ThrowingHandler: StreamHandler {
     private let place: String
     private let failures: Recorder<String>
     private let ended: Signal
+    private let full: Signal
 
-    init(_ place: String, _ failures: Recorder<String>, _ ended: Signal) {
+    init(_ place: String, _ failures: Recorder<String>, _ ended: Signal, _ full: Signal) {
         self.place = place
         self.failures = failures
         self.ended = ended
+        self.full = full
     }
 
     private func fail(at place: String) throws {
@@ -277,8 +282,9 @@ private final class ThrowingHandler: StreamHandler {
     func received(_ bytes: RawSpan, on stream: SynchronousStream) throws {
         try fail(at: "received")
         guard place == "drained" else { return }
-        // The kernel, with a peer that reads, may take any one write whole.
+        // The kernel may take any one write whole, but not for ever with a peer that does not read.
         while stream.isWritable { stream.write(Bytes([UInt8](repeating: 1, count: 1_000_000))) }
+        full.fire()
     }
 
     func inputEnded(on stream: SynchronousStream) throws { try fail(at: "inputEnded") }
