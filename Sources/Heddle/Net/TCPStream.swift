@@ -30,10 +30,24 @@ final class TCPStream: StreamCore, @unchecked Sendable {
         _ socket: Socket, from peer: SocketAddress?, on loop: LoopCore, settings: StreamSettings,
         operation: String, subject: String, isCounted: Bool = false
     ) throws(IOError) -> TCPStream {
-        let stream: TCPStream
+        try StreamCore.adopting(
+            socket, on: loop, operation: operation, subject: subject, isCounted: isCounted
+        ) { () throws(UVError) in
+            try TCPStream(on: loop, settings: settings, remote: peer, isCounted: isCounted)
+        }
+    }
+}
+
+extension StreamCore {
+    /// A stream that `make` makes, of a connected socket, which it reads from now on. If this throws, the socket is
+    /// closed and the loop counts the connection no more.
+    static func adopting<Stream: StreamCore>(
+        _ socket: Socket, on loop: LoopCore, operation: String, subject: String, isCounted: Bool,
+        _ make: () throws(UVError) -> Stream
+    ) throws(IOError) -> Stream {
+        let stream: Stream
         do {
-            stream = try TCPStream(
-                on: loop, settings: settings, remote: peer, isCounted: isCounted)
+            stream = try make()
         } catch {
             socket.close()
             if isCounted { loop.connectionEnded() }
@@ -42,9 +56,7 @@ final class TCPStream: StreamCore, @unchecked Sendable {
         try stream.takeOver(socket, operation, on: subject)
         return stream
     }
-}
 
-extension StreamCore {
     /// Takes over a connected socket and begins to read. If this throws, the socket is closed, and the stream
     /// too.
     final func takeOver(

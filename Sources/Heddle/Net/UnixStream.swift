@@ -43,16 +43,10 @@ final class UnixStream: StreamCore, @unchecked Sendable {
         _ socket: Socket, on loop: LoopCore, settings: StreamSettings, operation: String,
         subject: String, isCounted: Bool = false
     ) throws(IOError) -> UnixStream {
-        let stream: UnixStream
-        do {
-            stream = try UnixStream(
-                on: loop, settings: settings, socket: socket, isCounted: isCounted)
-        } catch {
-            socket.close()
-            if isCounted { loop.connectionEnded() }
-            throw IOError(nil, operation, on: subject, error)
+        try StreamCore.adopting(
+            socket, on: loop, operation: operation, subject: subject, isCounted: isCounted
+        ) { () throws(UVError) in
+            try UnixStream(on: loop, settings: settings, socket: socket, isCounted: isCounted)
         }
-        try stream.takeOver(socket, operation, on: subject)
-        return stream
     }
 }

@@ -31,13 +31,17 @@ public struct ListenOptions: Sendable, Hashable {
 
     func validate() throws {
         try connection.validate()
+        try Self.checkLimits(backlog: backlog, connectionsPerLoop: maximumConnectionsPerLoop)
+    }
+
+    /// The limits that every kind of listener has.
+    static func checkLimits(backlog: Int, connectionsPerLoop: Int) throws {
         guard backlog > 0 else {
             throw TCPOptions.invalid("backlog", "\(backlog)", "must be more than zero")
         }
-        guard maximumConnectionsPerLoop > 0 else {
+        guard connectionsPerLoop > 0 else {
             throw TCPOptions.invalid(
-                "maximumConnectionsPerLoop", "\(maximumConnectionsPerLoop)",
-                "must be more than zero")
+                "maximumConnectionsPerLoop", "\(connectionsPerLoop)", "must be more than zero")
         }
     }
 }

@@ -38,14 +38,8 @@ public struct UnixListenOptions: Sendable, Hashable {
 
     func validate() throws {
         try connection.validate()
-        guard backlog > 0 else {
-            throw TCPOptions.invalid("backlog", "\(backlog)", "must be more than zero")
-        }
-        guard maximumConnectionsPerLoop > 0 else {
-            throw TCPOptions.invalid(
-                "maximumConnectionsPerLoop", "\(maximumConnectionsPerLoop)",
-                "must be more than zero")
-        }
+        try ListenOptions.checkLimits(
+            backlog: backlog, connectionsPerLoop: maximumConnectionsPerLoop)
         if let permissions, permissions.rawValue & ~0o777 != 0 {
             throw TCPOptions.invalid(
                 "permissions", "0o\(String(permissions.rawValue, radix: 8))",

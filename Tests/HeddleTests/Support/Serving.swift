@@ -13,12 +13,8 @@ func runInHandler<Client: Sendable>(
     let client = Recorder<Client>()
     let ended = Signal()
     try await serving(on: runtime, options: listening) { near in
-        do {
-            // The connection was made before serving began.
-            try await body(near, client.all[0])
-        } catch {
-            Issue.record(error, sourceLocation: sourceLocation)
-        }
+        // The connection was made before serving began.
+        await recording(sourceLocation) { try await body(near, client.all[0]) }
         ended.fire()
     } before: { server in
         client.add(try await connect(server))
@@ -38,17 +34,22 @@ func runInHandler<Client: Sendable>(
     let client = Recorder<Client>()
     let ended = Signal()
     try await servingUnix(on: runtime, options: listening) { near in
-        do {
-            // The connection was made before serving began.
-            try await body(near, client.all[0])
-        } catch {
-            Issue.record(error, sourceLocation: sourceLocation)
-        }
+        // The connection was made before serving began.
+        await recording(sourceLocation) { try await body(near, client.all[0]) }
         ended.fire()
     } before: { server in
         client.add(try await connect(server))
     } _: { _ in
         try await ended.wait()
+    }
+}
+
+/// Runs `body`; an error it throws is an issue of the test.
+private func recording(_ location: SourceLocation, _ body: () async throws -> Void) async {
+    do {
+        try await body()
+    } catch {
+        Issue.record(error, sourceLocation: location)
     }
 }
 
