@@ -7,7 +7,7 @@ let block = Bytes((0..<64 * 1024).map { UInt8(truncatingIfNeeded: $0) })
 extension Arguments {
     var asyncService: TCPServer.Handler {
         switch mode {
-        case .lines: answerLines
+        case .lines: style == .strings ? answerStrings : answerLines
         case .source: { while true { try await $0.write(block) } }
         case .sink: count
         case .proxy: { [backend] in try await proxy($0, to: backend) }
@@ -16,6 +16,12 @@ extension Arguments {
 }
 
 @concurrent private func answerLines(_ connection: TCPConnection) async throws {
+    for try await line in connection.inbound.frames(.lines) {
+        try await connection.write(frame: line, as: .lines)
+    }
+}
+
+@concurrent private func answerStrings(_ connection: TCPConnection) async throws {
     for try await line in connection.inbound.lines {
         try await connection.write(line + "\n")
     }

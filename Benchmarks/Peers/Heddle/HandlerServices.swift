@@ -14,27 +14,10 @@ extension Arguments {
 
 /// Answers each line with the same line.
 final class LineHandler: StreamHandler {
-    /// A line whose end has not come.
-    private var begun: [UInt8] = []
+    private var decoder = FrameDecoder(.lines)
 
-    func received(_ bytes: RawSpan, on stream: SynchronousStream) {
-        var start = 0
-        for index in 0..<bytes.byteCount
-        where bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) == UInt8(ascii: "\n") {
-            answer(bytes.extracting(start..<index + 1), on: stream)
-            start = index + 1
-        }
-        for index in start..<bytes.byteCount {
-            begun.append(bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
-        }
-    }
-
-    private func answer(_ line: RawSpan, on stream: SynchronousStream) {
-        if !begun.isEmpty {
-            stream.write(begun.span.bytes)
-            begun.removeAll(keepingCapacity: true)
-        }
-        stream.write(line)
+    func received(_ bytes: RawSpan, on stream: SynchronousStream) throws {
+        try decoder.decode(bytes) { line in try stream.write(frame: line, as: .lines) }
     }
 }
 

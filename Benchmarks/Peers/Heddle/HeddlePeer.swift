@@ -4,7 +4,7 @@ import Heddle
 /// Heddle's own servers beside `heddle echo`:
 /// `heddle-peer MODE STYLE --tcp HOST:PORT [--to HOST:PORT] [--threads N]`.
 ///
-/// Modes: lines, source, sink, proxy. Styles: async, handler.
+/// Modes: lines, source, sink, proxy. Styles: async, handler, strings (lines only).
 @main
 struct HeddlePeer {
     static func main() throws {
@@ -16,7 +16,7 @@ struct HeddlePeer {
             print("listening on tcp \(server.localAddress)\nready")
             fflush(nil)
             switch arguments.style {
-            case .async: try await server.serve(arguments.asyncService)
+            case .async, .strings: try await server.serve(arguments.asyncService)
             case .handler: try await server.serve(handler: arguments.handlerService)
             }
         }
@@ -26,7 +26,7 @@ struct HeddlePeer {
 /// What the command line asks for.
 struct Arguments: Sendable {
     enum Mode: String { case lines, source, sink, proxy }
-    enum Style: String { case async, handler }
+    enum Style: String { case async, handler, strings }
     struct Wrong: Error {}
 
     let mode: Mode
@@ -37,7 +37,8 @@ struct Arguments: Sendable {
 
     init(_ words: [String]) throws {
         guard words.count >= 5, let mode = Mode(rawValue: words[1]),
-            let style = Style(rawValue: words[2]), (mode, style) != (.proxy, .handler)
+            let style = Style(rawValue: words[2]), (mode, style) != (.proxy, .handler),
+            style != .strings || mode == .lines
         else { throw Wrong() }
         self.mode = mode
         self.style = style

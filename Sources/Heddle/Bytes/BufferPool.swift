@@ -95,11 +95,18 @@
         let count = bytes.byteCount
         guard count > 0 else { return Bytes() }
         guard count <= Self.warmBytes else { return Bytes(copying: bytes) }
-        // As much room as a read may take is left, and this is less.
-        let target = unsafe lend()
-        unsafe bytes.withUnsafeBytes { source in
-            unsafe target.baseAddress!.copyMemory(from: source.baseAddress!, byteCount: count)
+        return unsafe make(count) { target in
+            unsafe bytes.withUnsafeBytes { source in
+                unsafe target.copyMemory(from: source.baseAddress!, byteCount: count)
+            }
         }
+    }
+
+    /// A slice of the current slab, of `count` bytes, at most `warmBytes`; `fill` writes every one of them.
+    @inline(__always)
+    func make(_ count: Int, _ fill: (UnsafeMutableRawPointer) -> Void) -> Bytes {
+        // As much room as a read may take is left, and this is less.
+        unsafe fill(lend().baseAddress!)
         return take(count)
     }
 
@@ -110,15 +117,21 @@
     /// One stream gathers at a time, during its turn: that spares its small writes a slice each.
     @inline(__always)
     func gather(_ bytes: RawSpan) -> Bool {
-        let count = bytes.byteCount
-        let end = unsafe state.pointee.gathered &+ count
-        guard end <= Self.warmBytes else { return false }
-        unsafe bytes.withUnsafeBytes { source in
-            guard let start = source.baseAddress else { return }
-            unsafe (state.pointee.gathering + state.pointee.gathered)
-                .copyMemory(from: start, byteCount: count)
+        unsafe gather(bytes.byteCount) { target in
+            unsafe bytes.withUnsafeBytes { source in
+                guard let start = source.baseAddress else { return }
+                unsafe target.copyMemory(from: start, byteCount: source.count)
+            }
         }
-        unsafe state.pointee.gathered = end
+    }
+
+    /// Gathers `count` bytes, every one of which `fill` writes; false if they do not fit.
+    @inline(__always)
+    func gather(_ count: Int, _ fill: (UnsafeMutableRawPointer) -> Void) -> Bool {
+        let start = unsafe state.pointee.gathered
+        guard count <= Self.warmBytes &- start else { return false }
+        unsafe fill(state.pointee.gathering + start)
+        unsafe state.pointee.gathered = start &+ count
         return true
     }
 

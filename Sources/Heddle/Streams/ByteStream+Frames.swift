@@ -91,9 +91,22 @@ extension ByteStream {
     /// ``write(_:)-(Bytes)``.
     ///
     /// - Throws: as ``Framing/pieces(of:)`` and ``write(_:)-(Bytes)``; nothing is written then.
+    @inlinable
     public func write(frame: Bytes, as framing: Framing) async throws {
+        if try takeNow(frame: frame, as: framing) { return }
+        try await writeSlowly(frame: frame, as: framing)
+    }
+
+    @usableFromInline
+    func takeNow(frame: Bytes, as framing: Framing) throws -> Bool {
         try framing.check(frame.bytes, for: core.subject)
-        if core.loop.isCurrent, core.canTakeBytes { return core.enqueue(frame, as: framing) }
+        guard core.loop.isCurrent, core.canTakeBytes else { return false }
+        core.enqueue(frame, as: framing)
+        return true
+    }
+
+    @usableFromInline
+    func writeSlowly(frame: Bytes, as framing: Framing) async throws {
         try await write(contentsOf: framing.piecesUnchecked(of: frame))
     }
 }

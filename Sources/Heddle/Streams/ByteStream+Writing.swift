@@ -33,8 +33,22 @@ extension ByteStream {
     }
 
     /// Writes the UTF-8 bytes of `string`; as ``write(_:)-(Bytes)``.
+    @inlinable
     public func write(_ string: String) async throws {
-        try await write(Bytes(string))
+        if takeNow(string) { return }
+        try await writeSlowly(Bytes(string))
+    }
+
+    @usableFromInline
+    func takeNow(_ string: String) -> Bool {
+        guard core.loop.isCurrent, core.canTakeBytes else { return false }
+        var string = string
+        string.withUTF8 { utf8 in
+            // The span is used only while the string lends its storage.
+            let bytes = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(utf8))
+            core.enqueue(core.pool.copy(bytes))
+        }
+        return true
     }
 
     /// Writes a copy of `bytes`; as ``write(_:)-(Bytes)``.

@@ -41,7 +41,8 @@ public struct Framing: Sendable, Hashable {
     }
 
     /// Lines, as ``lines(maximumBytes:)`` with the usual bound.
-    public static var lines: Framing { lines() }
+    public static let lines = lines()
+    private static let lineFeed: Bytes = "\n"
 
     /// Lines that end in LF or CR LF, which is not part of the frame. The last line may lack its end. Written lines
     /// end in LF; for those that must end in CR LF, both ways, there is ``delimited(by:maximumBytes:)``.
@@ -49,7 +50,7 @@ public struct Framing: Sendable, Hashable {
     /// - Parameter maximumBytes: the longest line, without its end. From 1 to just below 2 GiB.
     public static func lines(maximumBytes: Int = defaultMaximumLineBytes) -> Framing {
         var framing = Framing(.lines, maximumBytes)
-        framing.delimiter = "\n"
+        framing.delimiter = lineFeed
         return framing
     }
 

@@ -30,7 +30,14 @@ enum Catalogue {
         ]
     }()
 
-    private static let heddle: [Peer] = [
+    private static let heddle: [Peer] =
+        heddleStyles + [
+            Peer(
+                id: "heddle-strings", title: "Heddle async, as strings", recipe: .package,
+                commands: [.lines: [Tools.product("heddle-peer"), Role.lines.rawValue, "strings"]])
+        ]
+
+    private static let heddleStyles: [Peer] = [
         ("heddle-async", "Heddle async", "async", [], [Role.lines, .source, .sink, .proxy]),
         (
             "heddle-handler", "Heddle handler", "handler", ["--handler"],
