@@ -130,8 +130,9 @@
     func gather(_ count: Int, _ fill: (UnsafeMutableRawPointer) -> Void) -> Bool {
         let start = unsafe state.pointee.gathered
         guard count <= Self.warmBytes &- start else { return false }
-        unsafe fill(state.pointee.gathering + start)
         unsafe state.pointee.gathered = start &+ count
+        // Last, so that a copy is a jump.
+        unsafe fill(state.pointee.gathering + start)
         return true
     }
 

@@ -39,7 +39,7 @@
     @inline(__always)
     func lend() -> UnsafeMutableRawBufferPointer {
         let used = unsafe state.pointee.used
-        let room = Self.stageBytes - used
+        let room = Self.stageBytes &- used
         if room < Self.leastRoomBytes {
             return unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
         }

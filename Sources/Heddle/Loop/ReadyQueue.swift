@@ -36,17 +36,17 @@
     @inline(__always)
     var isEmpty: Bool { head == tail }
 
-    var count: Int { tail - head }
+    var count: Int { tail &- head }
 
     /// How many items there is memory for.
     var capacity: Int { mask + 1 }
 
     @inline(__always)
     mutating func append(_ item: ReadyItem) {
-        if tail - head > mask { grow() }
+        if tail &- head > mask { return appendGrowing(item) }
         // The mask keeps the index inside the ring.
         unsafe (ring + (tail & mask)).initialize(to: item)
-        tail += 1
+        tail &+= 1
     }
 
     @inline(__always)
@@ -54,11 +54,17 @@
         guard head != tail else { return nil }
         // Items are trivial values: moving out leaves nothing to release.
         let item = unsafe (ring + (head & mask)).move()
-        head += 1
+        head &+= 1
         return item
     }
 
+    /// Last in its caller, which so keeps nothing for a call that hardly ever comes.
     @inline(never)
+    private mutating func appendGrowing(_ item: ReadyItem) {
+        grow()
+        append(item)
+    }
+
     private mutating func grow() {
         let old = unsafe ring
         let oldMask = mask

@@ -40,7 +40,7 @@ extension StreamCore {
     }
 
     /// Memory for a read in libuv's callback, when it does not go to the stage; none if the turn is to read.
-    @inline(__always)
+    @inline(never)
     final func memoryForRead() -> UnsafeMutableRawBufferPointer {
         let none = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
         guard machine.mayReceive else { return unsafe pool.lend() }

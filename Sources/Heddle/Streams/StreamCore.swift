@@ -125,7 +125,12 @@
 
     final override func didRead(count: Int) {
         if count >= Self.bulkBytes { isBulk = true }
-        if stagesNextRead { return stageForHandler(count) }
+        if stagesNextRead { stageForHandler(count) } else { keep(count) }
+    }
+
+    /// Keeps what came for whoever takes it.
+    @inline(never)
+    private final func keep(_ count: Int) {
         if hasHandler {
             unread.append(pool.take(count))
             queues.giveTurn(to: self)

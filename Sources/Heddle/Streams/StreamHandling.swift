@@ -39,7 +39,7 @@ final class StreamHandling {
         } catch {
             fail(error, core)
         }
-        core.sendGathered()
+        core.sendWhatIsGathered()
         core.isGathering = false
         core.stagesNextRead = !isHeld && !core.isBulk
         if core.machine.readSide != .open || core.machine.life != .open {
@@ -82,12 +82,23 @@ final class StreamHandling {
 
     @inline(__always)
     private func deliverBytes(on stream: SynchronousStream, of core: StreamCore) throws {
+        if !core.unread.isEmpty { try deliverUnread(on: stream, of: core) }
+        if hasStaged { try deliverStaged(on: stream, of: core) }
+        if core.readCredit > 0 { try deliverByReading(on: stream, of: core) }
+    }
+
+    // What is not the usual turn is out of line, and so leaves the registers to that.
+    @inline(never)
+    private func deliverUnread(on stream: SynchronousStream, of core: StreamCore) throws {
         while !core.unread.isEmpty, !isHeld, core.machine.life == .open {
             let bytes = core.takeFirst()
             try handler.received(bytes.bytes, on: stream)
             if core.unsent.byteCount >= Int(core.unsentHighWater) { pause() }
         }
-        if hasStaged { try deliverStaged(on: stream, of: core) }
+    }
+
+    @inline(never)
+    private func deliverByReading(on stream: SynchronousStream, of core: StreamCore) throws {
         while core.readCredit > 0, !isHeld, core.machine.life == .open {
             let memory = unsafe core.loop.stage.turn
             let count = unsafe core.receive(within: memory)

@@ -85,7 +85,12 @@ extension StreamCore {
     /// Tries to send what the handler wrote in this turn, and keeps a copy of what does not go.
     @inline(__always)
     final func sendGathered() {
-        guard isGathering else { return }
+        if isGathering { sendWhatIsGathered() }
+    }
+
+    /// The same in the handler's turn, where there is no need to ask.
+    @inline(__always)
+    final func sendWhatIsGathered() {
         let bytes = unsafe pool.takeGathered()
         guard bytes.count > 0 else { return }
         // The gathered bytes stay until the next gathering, which cannot begin before this is done.

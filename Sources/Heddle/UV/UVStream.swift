@@ -65,31 +65,7 @@ class UVStream: UVHandle {
     /// Reads from now on, until stopped.
     final func startReading() throws(UVError) {
         if receivesMessages { return try startReadingMessages() }
-        let status = unsafe uv_read_start(
-            raw(as: uv_stream_t.self),
-            { handle, _, buffer in
-                let owner = unsafe Unmanaged<UVStream>.fromOpaque(
-                    handle.unsafelyUnwrapped.pointee.data)
-                let memory = unsafe owner._withUnsafeGuaranteedRef { unsafe $0.lendBuffer() }
-                unsafe buffer.unsafelyUnwrapped.pointee.base =
-                    memory.baseAddress?.assumingMemoryBound(to: CChar.self)
-                unsafe buffer.unsafelyUnwrapped.pointee.len = memory.count
-            },
-            { handle, count, _ in
-                // A count of 0 is EAGAIN: nothing happened.
-                if count == 0 { return }
-                let owner = unsafe Unmanaged<UVStream>.fromOpaque(
-                    handle.unsafelyUnwrapped.pointee.data)
-                unsafe owner._withUnsafeGuaranteedRef {
-                    if count > 0 {
-                        $0.didRead(count: count)
-                    } else if count == Int(UVStatus.noBuffers) {
-                        $0.didBecomeReadable()
-                    } else {
-                        $0.didEndReading(status: Int32(truncatingIfNeeded: count))
-                    }
-                }
-            })
+        let status = unsafe uv_read_start(raw(as: uv_stream_t.self), onAllocate, onRead)
         try UVError.check(status)
     }
 
@@ -193,4 +169,39 @@ class UVStream: UVHandle {
             return unsafe body(buffers)
         }
     }
+}
+
+// The callbacks of a read: functions, since the compiler leaves a closure behind a thunk, which each read would pass.
+
+/// libuv asks for memory.
+@inline(__always)
+private func onAllocate(
+    _ handle: UnsafeMutablePointer<uv_handle_t>?, _: Int, _ buffer: UnsafeMutablePointer<uv_buf_t>?
+) {
+    let memory = unsafe owner(of: handle)._withUnsafeGuaranteedRef { unsafe $0.lendBuffer() }
+    unsafe buffer.unsafelyUnwrapped.pointee.base =
+        memory.baseAddress?.assumingMemoryBound(to: CChar.self)
+    unsafe buffer.unsafelyUnwrapped.pointee.len = memory.count
+}
+
+/// libuv has read, or could not.
+@inline(__always)
+private func onRead(
+    _ handle: UnsafeMutablePointer<uv_stream_t>?, _ count: Int, _: UnsafePointer<uv_buf_t>?
+) {
+    unsafe owner(of: handle)._withUnsafeGuaranteedRef { stream in
+        if count > 0 { return stream.didRead(count: count) }
+        // A count of 0 is EAGAIN: nothing happened.
+        if count == 0 { return }
+        if count == Int(UVStatus.noBuffers) { return stream.didBecomeReadable() }
+        stream.didEndReading(status: Int32(truncatingIfNeeded: count))
+    }
+}
+
+@inline(__always)
+private func owner<Handle>(of handle: UnsafeMutablePointer<Handle>?) -> Unmanaged<UVStream> {
+    // `data` is set before anything is read.
+    unsafe Unmanaged.fromOpaque(
+        UnsafeRawPointer(handle.unsafelyUnwrapped).assumingMemoryBound(to: uv_handle_t.self)
+            .pointee.data.unsafelyUnwrapped)
 }
