@@ -35,21 +35,21 @@ extension LoopCore {
 
     @inline(__always)
     func run(_ item: ReadyItem) {
-        switch item {
-        case .taskJob(let job):
-            unsafe job.runSynchronously(on: unownedTaskExecutor)
-        case .handle(let reference):
+        switch item.kind {
+        case .taskJob:
+            unsafe item.job.runSynchronously(on: unownedTaskExecutor)
+        case .handle:
             // Alive: a handle closed with its turn outstanding is kept for it.
-            unsafe reference._withUnsafeGuaranteedRef { handle in
+            unsafe item.handle._withUnsafeGuaranteedRef { handle in
                 handle.isAwaitingTurn = false
                 handle.takeTurn()
             }
-        case .serialJob(let job):
-            runSerial(job)
-        case .timer(let timer):
-            unsafe timer.takeRetainedValue().takeTurn()
-        case .work(let work):
-            work.run()
+        case .serialJob:
+            runSerial(item.job)
+        case .timer:
+            item.takeTimer().takeTurn()
+        case .work:
+            item.runWork()
         }
     }
 
@@ -63,9 +63,9 @@ extension LoopCore {
     /// Sends what streams gathered during this tick.
     @inline(__always)
     private func flushCorked() {
-        while case .handle(let reference)? = queues.popCorked() {
+        while let item = queues.popCorked() {
             // Alive: a handle closed while corked is kept until here.
-            unsafe reference._withUnsafeGuaranteedRef { handle in
+            unsafe item.handle._withUnsafeGuaranteedRef { handle in
                 handle.isCorked = false
                 handle.flushCorked()
             }

@@ -172,17 +172,17 @@ internal import Synchronization
 
     /// Runs `body` on the loop's thread, soon. Safe to call from any thread, at any time.
     func post(_ body: consuming @escaping @Sendable () -> Void) {
-        accept(.work(PostedWork(body)))
+        accept(ReadyItem(work: body))
     }
 
     /// The same for work that has no sense once the loop has ended: then it is let go. Safe to call from
     /// any thread, at any time.
     func postUnlessEnded(_ body: consuming @escaping @Sendable () -> Void) {
-        let work = PostedWork(body)
+        let item = ReadyItem(work: body)
         if isCurrent, !uv.isClosed {
-            queues.append(.work(work))
-        } else if !inbox.post(.work(work)) {
-            work.drop()
+            queues.append(item)
+        } else if !inbox.post(item) {
+            item.dropWork()
         }
     }
 

@@ -1,17 +1,3 @@
-/// Something a loop runs when it next has its turn.
-@safe enum ReadyItem {
-    /// A job enqueued through a task's executor preference.
-    case taskJob(UnownedJob)
-    /// A job of an actor whose serial executor is the loop.
-    case serialJob(UnownedJob)
-    /// A handle that asked for a turn of its own, outside libuv's callbacks.
-    case handle(Unmanaged<UVHandle>)
-    /// A timer whose deadline has passed, whose reference the queue owns.
-    case timer(Unmanaged<LoopTimer>)
-    /// A posted closure, which the queue owns.
-    case work(PostedWork)
-}
-
 /// The items of one loop in the order they became ready: a ring that grows and never shrinks below
 /// what it needed. Used on the loop's thread.
 // Unsafe: the ring has `mask + 1` places, an index is masked before use, and the places from `head`

@@ -88,7 +88,7 @@ private final class CallTimer: LoopTimer, @unchecked Sendable {
 
     /// In libuv's callback: the call itself comes in the loop's turn.
     override func fired() {
-        core.queues.append(unsafe .timer(Unmanaged.passRetained(self)))
+        core.queues.append(.timer(self))
     }
 
     override func takeTurn() {

@@ -50,7 +50,7 @@
     func giveTurn(to handle: UVHandle) {
         guard !handle.isAwaitingTurn else { return }
         handle.isAwaitingTurn = true
-        unsafe state.pointee.ready.append(.handle(Unmanaged.passUnretained(handle)))
+        unsafe state.pointee.ready.append(.handle(handle))
     }
 
     // MARK: Corked streams
@@ -60,7 +60,7 @@
     func cork(_ handle: UVHandle) {
         guard !handle.isCorked else { return }
         handle.isCorked = true
-        unsafe state.pointee.corked.append(.handle(Unmanaged.passUnretained(handle)))
+        unsafe state.pointee.corked.append(.handle(handle))
     }
 
     @inline(__always)

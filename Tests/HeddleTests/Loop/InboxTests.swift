@@ -83,11 +83,11 @@ extension HeddleTests {
         }
 
         private static func item(_ number: Int, _ list: Recorder<Int>) -> ReadyItem {
-            .work(PostedWork { list.add(number) })
+            ReadyItem(work: { list.add(number) })
         }
 
         private static func run(_ item: ReadyItem) {
-            if case .work(let work) = item { work.run() }
+            item.runWork()
         }
 
         private static func runAll(_ inbox: Inbox) {

@@ -6,12 +6,12 @@ extension HeddleTests {
     @Suite struct ReadyQueueTests {
         /// Work that writes its number down.
         private static func item(_ number: Int, _ list: Recorder<Int>) -> ReadyItem {
-            .work(PostedWork { list.add(number) })
+            ReadyItem(work: { list.add(number) })
         }
 
         private static func run(_ item: ReadyItem?) -> Bool {
-            guard case .work(let work)? = item else { return false }
-            work.run()
+            guard let item else { return false }
+            item.runWork()
             return true
         }
 
