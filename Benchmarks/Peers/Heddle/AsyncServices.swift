@@ -36,12 +36,5 @@ extension Arguments {
 private func proxy(_ client: TCPConnection, to endpoint: Endpoint) async throws {
     guard let loop = client.loop else { return }
     let backend = try await TCPConnection.connect(to: endpoint, on: loop)
-    async let answers: Void = copy(from: backend, to: client)
-    try await copy(from: client, to: backend)
-    try await answers
-}
-
-private func copy(from source: TCPConnection, to target: TCPConnection) async throws {
-    for try await bytes in source.inbound { try await target.write(bytes) }
-    try await target.shutdownWrite()
+    try await client.exchange(with: backend)
 }
