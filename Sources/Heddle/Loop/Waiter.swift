@@ -8,13 +8,16 @@ enum WaitEnd {
 ///
 /// A task waits by `LoopCore.park`, which leaves the task's job here; waking makes the job ready. What
 /// ends the wait first decides; later ends change nothing.
-// Exclusivity: `job` is read and set by single statements.
+// Exclusivity: the fields are read and set by single statements.
 class Waiter {
     private final var job: UnownedJob?
     /// The only task that may park here, 0 for any. Another is sent on at once, with a mark.
     final var expectedTask: UInt = 0
     final var wasStranger = false
     private(set) final var end = WaitEnd.pending
+    // Of a waiter that is used again and again, and so never ends: which wait this is, and whether that was cancelled.
+    @safe @exclusivity(unchecked) final var wasCancelled = false
+    @safe @exclusivity(unchecked) final var number: UInt32 = 0
 
     /// Ends the wait, if nothing has yet; whether this did.
     @discardableResult

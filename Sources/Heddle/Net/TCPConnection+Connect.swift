@@ -29,6 +29,29 @@ extension TCPConnection {
         return try await connector.connect(on: loop.core)
     }
 
+    /// Connects, runs `body` with the connection, and closes it however `body` ends.
+    ///
+    /// `body` runs on `loop`, and its reads and writes cost as little there as those of a server's connections:
+    /// one cancellation handler is set for all of them. What it wrote is sent before this returns
+    /// (``close()``); a cancelled task resets the connection instead.
+    ///
+    /// - Parameters: as in ``connect(to:on:timeout:options:resolver:)``.
+    /// - Returns: what `body` returned.
+    /// - Throws: as ``connect(to:on:timeout:options:resolver:)``; what `body` threw; as ``close()`` if that found
+    ///   what was written lost.
+    public static func withConnection<R: Sendable>(
+        to endpoint: Endpoint, on loop: EventLoop, timeout: Duration = .seconds(30),
+        options: TCPOptions = TCPOptions(), resolver: any HostResolver = .system,
+        _ body: @Sendable @concurrent (TCPConnection) async throws -> R
+    ) async throws -> R {
+        let connector = try TCPConnector(
+            endpoint: endpoint, timeout: timeout, options: options, resolver: resolver)
+        return try await loop.core.hop {
+            let connection = try await connector.connect(on: loop.core)
+            return try await connection.closing { try await body(connection) }
+        }
+    }
+
     /// Connects to an address; as ``connect(to:on:timeout:options:resolver:)``.
     public static func connect(
         to address: SocketAddress, on loop: EventLoop, timeout: Duration = .seconds(30),

@@ -29,6 +29,22 @@ extension UnixConnection {
         return try await connector.connect(on: loop.core)
     }
 
+    /// Connects, runs `body` with the connection, and closes it however `body` ends; as
+    /// ``TCPConnection/withConnection(to:on:timeout:options:resolver:_:)``.
+    ///
+    /// - Parameters: as in ``connect(to:on:timeout:options:)``.
+    public static func withConnection<R: Sendable>(
+        to address: UnixAddress, on loop: EventLoop, timeout: Duration = .seconds(30),
+        options: UnixOptions = UnixOptions(),
+        _ body: @Sendable @concurrent (UnixConnection) async throws -> R
+    ) async throws -> R {
+        let connector = try UnixConnector(address: address, timeout: timeout, options: options)
+        return try await loop.core.hop {
+            let connection = try await connector.connect(on: loop.core)
+            return try await connection.closing { try await body(connection) }
+        }
+    }
+
     /// Two ends of one connection, which has no address: what one writes the other reads.
     ///
     /// - Parameters:

@@ -20,6 +20,10 @@ extension ByteStream {
     }
 
     private func copyOnLoop(to target: ByteStream) async throws -> Int {
+        try await inScope { try await copyInScope(to: target) }
+    }
+
+    private func copyInScope(to target: ByteStream) async throws -> Int {
         var count = 0
         while let bytes = try await read() {
             do {

@@ -14,4 +14,20 @@ extension ByteStream {
             core.loop.post { core.cancelScope() }
         }
     }
+
+    /// Runs `body` with the current task as the stream's own, and closes the stream then, however `body` ends.
+    func closing<R: Sendable>(
+        after body: @Sendable @concurrent () async throws -> R
+    ) async throws -> R {
+        let result: R
+        do {
+            result = try await inScope(body)
+        } catch {
+            // What the body tells of came first.
+            try? await close()
+            throw error
+        }
+        try await close()
+        return result
+    }
 }

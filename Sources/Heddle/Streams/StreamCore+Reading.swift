@@ -37,7 +37,7 @@ extension StreamCore {
     private final func waitForBytesAsStranger() async throws {
         usualReader.wasStranger = false
         if unread.isEmpty, machine.readSide == .open, machine.life == .open {
-            try await waitForBytes()
+            try await waitBesideScope()
         }
     }
 
@@ -49,10 +49,34 @@ extension StreamCore {
         return bytes
     }
 
-    /// The wait of a task outside the stream's scope: it brings its own cancellation handler. Out of line,
+    /// The wait of a task where the stream has no scope: it brings its own cancellation handler. Out of line,
     /// as what is rare is in async functions: a frame is kept for as long as its task waits.
     @inline(never)
     private final func waitForBytes() async throws {
+        usualReader.number &+= 1
+        let number = usualReader.number
+        unsafe reader = Unmanaged.passUnretained(usualReader)
+        await withTaskCancellationHandler {
+            await loop.park(usualReader)
+        } onCancel: {
+            loop.post { self.cancelRead(number) }
+        }
+        reader = nil
+        guard usualReader.wasCancelled else { return }
+        usualReader.wasCancelled = false
+        throw CancellationError()
+    }
+
+    /// A wait's task was cancelled, which may be over since.
+    private final func cancelRead(_ number: UInt32) {
+        guard number == usualReader.number, unsafe reader != nil else { return }
+        usualReader.wasCancelled = true
+        wakeReader()
+    }
+
+    /// The wait of another task than the scope's, whose waiter is taken for that one.
+    @inline(never)
+    private final func waitBesideScope() async throws {
         let waiter = Waiter()
         unsafe reader = Unmanaged.passUnretained(waiter)
         defer {
@@ -90,6 +114,7 @@ extension StreamCore {
     /// The current task becomes the one whose cancellation `cancelScope` tells of.
     final func beginScope() {
         hasScope = true
+        isScopeCancelled = false
         usualReader.expectedTask = LoopCore.currentTaskIdentity
     }
 
@@ -111,7 +136,8 @@ extension StreamCore {
     }
 
     final func throwIfScopeCancelled() throws {
-        if isInScope { throw CancellationError() }
+        // What was told may be the end of an earlier scope, which came late.
+        if isInScope, Task.isCancelled { throw CancellationError() }
     }
 
     // MARK: Errors

@@ -6,12 +6,11 @@ import Heddle
 
 /// Sends `lines`, says that no more will come, and prints answers until the server has none left.
 func talk(to endpoint: Endpoint, saying lines: [String], on loop: EventLoop) async throws {
-    let connection = try await TCPConnection.connect(to: endpoint, on: loop, timeout: .seconds(5))
-    for line in lines { try await connection.write(line + "\n") }
-    try await connection.shutdownWrite()
-    for try await answer in connection.inbound.lines { print(answer) }
-    // Dropping the connection would close it too; this also tells of bytes that were not sent.
-    try await connection.close()
+    try await TCPConnection.withConnection(to: endpoint, on: loop) { connection in
+        for line in lines { try await connection.write(line + "\n") }
+        try await connection.shutdownWrite()
+        for try await answer in connection.inbound.lines { print(answer) }
+    }
 }
 
 let arguments = CommandLine.arguments.dropFirst()
@@ -19,9 +18,7 @@ do {
     try await Runtime.run(.init(threads: 1)) { runtime in
         let endpoint = try Endpoint(arguments.first ?? "127.0.0.1:7002")
         let lines = arguments.count > 1 ? Array(arguments.dropFirst()) : ["time"]
-        let loop = runtime.nextLoop
-        // On the loop, where each call runs in place; from elsewhere it would go there and back.
-        try await loop.task { try await talk(to: endpoint, saying: lines, on: loop) }.value
+        try await talk(to: endpoint, saying: lines, on: runtime.nextLoop)
     }
 } catch {
     print(error)

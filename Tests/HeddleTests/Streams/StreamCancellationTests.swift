@@ -36,6 +36,33 @@ extension HeddleTests {
             }
         }
 
+        /// The cancellation of a read that has ended comes when another task is already reading.
+        @Test(arguments: [StreamKind.tcpIPv4, .unix, .offLoop])
+        func `a cancellation that comes after its read does not end the next one`(
+            kind: StreamKind
+        ) async throws {
+            try await kind.withPeer { near, peer in
+                let loop = near.core.loop.eventLoop!
+                let executor = loop.taskExecutor
+                for _ in 0..<100 {
+                    let first = Task(executorPreference: executor) { try await near.read() }
+                    try await near.until { $0.reader != nil }
+                    // In the order of the loop's queue: the first read ends, the next begins, and then the
+                    // first one's cancellation comes.
+                    let next = await loop.run { _ in
+                        near.core.unread.append("one")
+                        near.core.wakeReader()
+                        let next = Task(executorPreference: executor) { try await near.read() }
+                        first.cancel()
+                        return next
+                    }
+                    #expect(try await first.value == "one")
+                    try peer.write("two")
+                    #expect(try await next.value == "two")
+                }
+            }
+        }
+
         @Test(arguments: StreamKind.all)
         func `a read of a task that was cancelled before gets what has come or nothing`(
             kind: StreamKind

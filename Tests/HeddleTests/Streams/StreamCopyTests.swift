@@ -87,6 +87,32 @@ extension HeddleTests {
             }
         }
 
+        @Test func `a cancellation that comes after its copy does not end the next one`()
+            async throws
+        {
+            try await withTestLoop { loop in
+                let (source, sourcePeer) = try await Self.link(on: loop)
+                let (target, targetPeer) = try await Self.link(on: loop)
+                defer { targetPeer.close() }
+                for _ in 0..<2 {
+                    let copying = loop.task { _ = try await source.copy(to: target) }
+                    try await source.until("the read") { unsafe $0.reader != nil }
+                    copying.cancel()
+                    await #expect(throws: CancellationError.self) { try await copying.value }
+                }
+                let copying = loop.task { try await source.copy(to: target) }
+                try await source.until("the read") { unsafe $0.reader != nil }
+                // What a copy's cancellation posts, late.
+                let core = source.core
+                await loop.run { _ in core.cancelScope() }
+                try sourcePeer.write("all")
+                sourcePeer.shutdownWrite()
+                #expect(try await copying.value == 3)
+                #expect(try targetPeer.readToEnd() == Array("all".utf8))
+                sourcePeer.close()
+            }
+        }
+
         @Test func `what a broken target did not take can be read from the source`() async throws {
             try await withTestLoop { loop in
                 let first = try await PipeStream.pipe(on: loop)
