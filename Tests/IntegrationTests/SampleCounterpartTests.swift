@@ -130,9 +130,9 @@ struct SampleCounterpartTests {
         dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --user=root --group=root \\
             --pid-file="$2/pid" --listen-address=127.0.0.1 --bind-interfaces --local=/test/ \\
             --address=/here.test/10.1.2.3 --address=/here.test/fd00::1 \\
-            --ptr-record=3.2.1.10.in-addr.arpa,here.test
+            --ptr-record=3.2.1.10.in-addr.arpa,here.test --ptr-record="$3.d.f.ip6.arpa,here.test"
         trap 'kill $(cat pid)' EXIT
-        "$1" here.test none.test 10.1.2.3
+        "$1" here.test none.test 10.1.2.3 fd00::1
         """
 
     /// Whether this process may make namespaces, and there is a name server.
@@ -154,7 +154,10 @@ struct SampleCounterpartTests {
                 try await loop.files.setPermissions(.init(rawValue: 0o755), of: folder)
                 var configuration = ChildProcess.Configuration(
                     .name("unshare"),
-                    arguments: ["-mn", "bash", "-c", Self.dnsScript, "bash", lookup, folder.string])
+                    arguments: [
+                        "-mn", "bash", "-c", Self.dnsScript, "bash", lookup, folder.string,
+                        (["1"] + Array(repeating: "0", count: 29)).joined(separator: "."),
+                    ])
                 configuration.standardError = .combinedWithOutput
                 configuration.timeout = .seconds(60)
                 return try await String(ChildProcess.run(configuration, on: loop).standardOutput)
@@ -165,7 +168,7 @@ struct SampleCounterpartTests {
             .split(separator: "\n").sorted()
         #expect(
             lines == [
-                "10.1.2.3: here.test", "here.test: 10.1.2.3 fd00::1",
+                "10.1.2.3: here.test", "fd00::1: here.test", "here.test: 10.1.2.3 fd00::1",
                 "look up none.test: unknown node or service (EAI_NONAME)",
             ])
     }
