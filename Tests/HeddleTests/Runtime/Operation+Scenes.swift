@@ -102,7 +102,7 @@ extension Operation {
     }
 
     private func fileScene(on loop: EventLoop) async throws -> Scene {
-        var template = Array("/tmp/heddle-stop-XXXXXX\0".utf8CString)
+        var template = Array(("/tmp/heddle-stop-" + String(repeating: "X", count: 6)).utf8CString)
         guard mkdtemp(&template) != nil else {
             throw RawSocket.Failure(call: "mkdtemp", number: errno)
         }
