@@ -37,12 +37,11 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
     static let unixInHandler = StreamKind(family: .unix, place: .inHandler)
     static let unixWithDescriptors = StreamKind(family: .unixWithDescriptors, place: .onLoop)
     static let pipe = StreamKind(family: .pipe, place: .onLoop)
-    static let pipeOffLoop = StreamKind(family: .pipe, place: .offLoop)
 
     /// Every kind this machine has. That IPv6 is missing is reported by a test of its own.
     static let all: [StreamKind] =
         (hasIPv6 ? [tcpIPv4, tcpIPv6] : [tcpIPv4])
-        + [unix, unixWithDescriptors, pipe, inHandler, unixInHandler, offLoop, pipeOffLoop]
+        + [unix, unixWithDescriptors, pipe, inHandler, unixInHandler, offLoop]
 
     /// Those whose peers can be reset and whose buffers can be bounded: TCP.
     static let tcp = all.filter(\.isTCP)
