@@ -33,7 +33,7 @@ final class SampleProcess {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, inner, 1)
         posix_spawn_file_actions_adddup2(&actions, inner, 2)
-        let path = try Self.productsDirectory() + "/" + name
+        let path = try Self.path(of: name)
         var words = ([path] + arguments).map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var pid = pid_t()
@@ -66,6 +66,11 @@ final class SampleProcess {
             next += 1
         }
         return entries
+    }
+
+    /// Where a sample lies.
+    static func path(of name: String) throws -> String {
+        try productsDirectory() + "/" + name
     }
 
     private static func productsDirectory() throws -> String {

@@ -10,6 +10,15 @@ extension LoopCore {
         withExtendedLifetime(waiter) {}
     }
 
+    /// Lets whatever else is ready have its turn first: for operations that may never wait, and that somebody may
+    /// repeat for ever. On the loop only, while it takes work.
+    func passTurn() async {
+        let waiter = Waiter()
+        // A place for nobody: who parks there is sent on at once.
+        waiter.expectedTask = .max
+        await park(waiter)
+    }
+
     /// Suspends until `waiter` ends; cancelling the task ends it as `.cancelled`. On the loop only.
     func wait(for waiter: Waiter) async {
         let ending = WaiterReference(waiter)

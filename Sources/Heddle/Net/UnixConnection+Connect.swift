@@ -140,6 +140,9 @@ struct UnixConnector: Sendable {
 
     func connect(on loop: LoopCore) async throws -> UnixConnection {
         guard !loop.isRefusingWork else { throw loop.stoppedError("connect to", on: "\(address)") }
+        // The kernel answers at once, so who connects without end would keep the loop from everything else.
+        await loop.passTurn()
+        guard !loop.isRefusingWork else { throw loop.stoppedError("connect to", on: "\(address)") }
         let socket = try Socket.unix(for: "connect to", on: "\(address)")
         do {
             try socket.apply(options)

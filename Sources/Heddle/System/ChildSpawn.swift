@@ -57,7 +57,10 @@ struct ChildSpawn {
         try checkText(configuration.executable.text, "program")
         if configuration.executable.text.isEmpty { throw refused("its name is empty") }
         for argument in configuration.arguments { try checkText(argument, "argument") }
-        if let folder = configuration.workingDirectory { try checkText(folder, "working folder") }
+        if let folder = configuration.workingDirectory {
+            try checkText(folder, "working folder")
+            if folder.isEmpty { throw refused("its working folder is empty") }
+        }
         try checkVariables()
         try checkGroup()
         if let timeout = configuration.timeout, timeout <= .zero {

@@ -96,11 +96,11 @@ struct ChildStreams {
     private mutating func openFile(
         _ path: String, _ flags: Int32, _ which: String
     ) throws -> Int32 {
-        let subject = path.replacing("\0", with: "\\0")
-        guard !path.utf8.contains(0) else {
+        let subject = path.isEmpty ? "''" : path.replacing("\0", with: "\\0")
+        guard !path.isEmpty, !path.utf8.contains(0) else {
             throw IOError(
                 .invalidArgument, operation(which), on: subject,
-                reason: "a NUL byte would end it early")
+                reason: path.isEmpty ? "the path is empty" : "a NUL byte would end it early")
         }
         // Not blocking: a named pipe would hold up the loop until somebody opens its other end.
         let descriptor = unsafe Glibc.open(

@@ -50,7 +50,10 @@ extension FileSystem {
     public func withTemporaryDirectory<T: Sendable>(
         in folder: FilePath? = nil, _ body: (FilePath) async throws -> T
     ) async throws -> T {
-        let path = (folder ?? Self.temporaryDirectory).appending(Self.temporaryName())
+        let folder = folder ?? Self.temporaryDirectory
+        // With a name behind it, it would be one in the working folder.
+        try folder.checkIsUsable(for: "create a folder in")
+        let path = folder.appending(Self.temporaryName())
         try await makePrivateDirectory(path)
         let outcome: Result<T, any Error>
         do {

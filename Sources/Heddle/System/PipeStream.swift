@@ -128,12 +128,13 @@ public final class PipeStream: ByteStream, @unchecked Sendable {
         let flags = O_NONBLOCK | O_CLOEXEC | O_NOCTTY
         let access = direction == .reading ? O_RDONLY : O_WRONLY
         try path.checkIsUsable(for: "open")
-        let descriptor = unsafe Glibc.open(path.string, access | flags)
+        // The text lives for the call, here and below. Not `string`: a path need not be UTF-8.
+        let descriptor = unsafe path.withPlatformString { unsafe Glibc.open($0, access | flags) }
         var status = stat()
         guard descriptor >= 0 else {
             let number = errno
             // Sockets say so as well, for ever.
-            if number == ENXIO, unsafe stat(path.string, &status) == 0,
+            if number == ENXIO, unsafe path.withPlatformString({ unsafe stat($0, &status) }) == 0,
                 status.st_mode & S_IFMT == S_IFIFO
             {
                 return nil

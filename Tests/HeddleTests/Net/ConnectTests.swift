@@ -357,8 +357,8 @@ struct BlackHole: Sendable {
 
     var address: SocketAddress { listener.address }
 
-    init() throws {
-        listener = try RawSocket.listening(backlog: 0)
+    init(at address: SocketAddress = .loopback(port: 0)) throws {
+        listener = try RawSocket.listening(on: address, backlog: 0)
         let address = listener.address
         // A backlog of 0 holds one connection.
         fillers = try (0..<1).map { _ in try RawSocket.connected(to: address) }

@@ -102,6 +102,32 @@ extension HeddleTests {
             }
         }
 
+        /// FAULTS.md N12, as it is for names.
+        @Test func `a name too many is refused at once, and the others are looked up`() async throws
+        {
+            try await withTestRuntime(threads: 1) { runtime in
+                let loop = runtime.loops[0]
+                let resolver = SlowResolver(beginning: NameResolver.maximumThreads)
+                await resolver.install(on: loop)
+                let bound = NameResolver.maximumThreads + NameResolver.maximumWaiting
+                var lookups: [Task<[SocketAddress], any Error>] = []
+                for number in 0..<bound {
+                    lookups.append(loop.task { try await loop.addresses(of: "name\(number).test") })
+                    // Those that threads have taken no longer wait.
+                    if number == NameResolver.maximumThreads - 1 {
+                        try await waiting { try await resolver.began.wait() }
+                    }
+                }
+                // Tasks of a loop begin in their order.
+                let last = loop.task { try await loop.addresses(of: "last.test") }
+                let error = await expectError(.resourcesExhausted) { _ = try await last.value }
+                #expect(error?.subject == "last.test")
+                resolver.release.fire()
+                for lookup in lookups { #expect(try await lookup.value.count == 1) }
+                #expect(resolver.asked.count == bound)
+            }
+        }
+
         @Test func `a cancelled look-up ends at once, and does not begin later`() async throws {
             try await withTestRuntime(threads: 1) { runtime in
                 let loop = runtime.loops[0]

@@ -30,6 +30,34 @@ extension HeddleTests {
             }
         }
 
+        @Test(
+            .enabled(if: StreamKind.hasIPv6, "this machine has no ::1"), arguments: [false, true])
+        func `an IPv6 socket takes IPv4 too, unless told not to`(only: Bool) async throws {
+            // libuv's udp_dual_stack, udp_ipv6_only.
+            try await withTestLoop { loop in
+                var options = UDPOptions()
+                options.ipv6Only = only
+                let socket = try await UDPSocket.bind(
+                    to: .anyIPv6(port: 0), on: loop, options: options)
+                let client = try await UDPSocket.connect(
+                    to: .loopback(port: socket.localAddress.port), on: loop)
+                try await client.send("four")
+                if only {
+                    await expectError(.connectionRefused) {
+                        _ = try await waiting { try await client.receive() }
+                    }
+                } else {
+                    let datagram = try await waiting { try await socket.receive() }
+                    #expect(datagram.bytes == "four")
+                    try await socket.send("back", to: datagram.remoteAddress)
+                    let answer = try await waiting { try await client.receive() }
+                    #expect(answer.bytes == "back")
+                }
+                await client.close()
+                await socket.close()
+            }
+        }
+
         @Test func `every size arrives, from none to the longest`() async throws {
             try await withTestLoop { loop in
                 let socket = try await bound(on: loop)

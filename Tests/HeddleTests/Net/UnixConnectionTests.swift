@@ -113,6 +113,29 @@ extension HeddleTests {
 
         // MARK: A full backlog
 
+        @Test(arguments: [true, false])
+        func `who connects without end leaves the loop its turns`(isRefused: Bool) async throws {
+            try await withTestLoop { loop in
+                let address = UnixAddress.forTest()
+                let listener =
+                    isRefused ? nil : try RawSocket.listening(on: address, backlog: 4_000)
+                defer { listener?.close() }
+                let beats = Counter()
+                let beat = loop.task {
+                    for await _ in loop.ticks(every: .milliseconds(1)) { beats.add() }
+                }
+                // Without the turns no beat comes, however often this is done.
+                for _ in 0..<100_000 where beats.value < 3 {
+                    let connection = try? await UnixConnection.connect(to: address, on: loop)
+                    connection?.reset()
+                    try listener?.accept().close()
+                }
+                #expect(beats.value >= 3)
+                beat.cancel()
+                _ = await beat.result
+            }
+        }
+
         @Test func `a full backlog is waited for`() async throws {
             try await withTestLoop { loop in
                 let hole = try UnixHole()

@@ -40,6 +40,37 @@ extension HeddleTests {
             }
         }
 
+        @Test func `a connection and a listener pass to another loop and work there`() async throws
+        {
+            // libuv: ipc_tcp_connection, ipc_send_recv_tcp, ipc_listen_after_write.
+            try await withTestRuntime(threads: 2) { runtime in
+                let (near, far) = try await UnixConnection.pair(
+                    on: runtime.loops[0], and: runtime.loops[1], options: Self.takers())
+                let listener = try RawSocket.listening()
+                let client = try await TCPConnection.connect(
+                    to: listener.address, on: runtime.loops[0])
+                let accepted = try listener.accept()
+                let sent = [accepted, listener].map { FileDescriptor(rawValue: $0.descriptor) }
+                try await near.send(descriptors: sent, with: "both")
+                for each in sent { try each.close() }
+                let message = try #require(try await far.receive())
+                #expect(message.descriptors.count == 2)
+                let server = try await TCPConnection.adopting(
+                    descriptor: message.descriptors[0].rawValue, on: runtime.loops[1])
+                let there = await client.localAddress
+                #expect(server.remoteAddress == there)
+                try await client.write("ping")
+                #expect(try await server.read(exactly: 4) == "ping")
+                // The listener takes further clients, whoever has it.
+                let second = RawSocket(message.descriptors[1].rawValue)
+                let other = try RawSocket.connected(to: second.address)
+                try second.accept().close()
+                for each in [second, other] { each.close() }
+                try await client.close()
+                #expect(try await server.read() == nil)
+            }
+        }
+
         @Test func `descriptors keep their order, and come with their bytes`() async throws {
             try await withTestRuntime(threads: 2) { runtime in
                 let (near, far) = try await UnixConnection.pair(

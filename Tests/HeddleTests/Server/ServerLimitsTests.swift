@@ -4,16 +4,15 @@ import Testing
 
 extension HeddleTests {
     @Suite struct ServerLimitsTests {
-        @Test(arguments: ListenOptions.Balance.allCases, [1, 2])
+        @Test(arguments: ServerKind.balanced, [1, 2])
         func `no loop has more connections than the limit`(
-            balance: ListenOptions.Balance, loops: Int
+            kind: ServerKind, loops: Int
         ) async throws {
             try await withTestRuntime(threads: loops) { runtime in
                 var options = ListenOptions()
-                options.balance = balance
                 options.maximumConnectionsPerLoop = 3
                 let crowd = Crowd()
-                try await serving(on: runtime, options: options, grace: .zero) { connection in
+                try await serving(kind, on: runtime, options: options, grace: .zero) { connection in
                     crowd.enter(connection.core.loop.name)
                     defer { crowd.leave(connection.core.loop.name) }
                     try await connection.write("!")
@@ -23,8 +22,7 @@ extension HeddleTests {
                     try await withThrowingTaskGroup(of: Void.self) { group in
                         for _ in 0..<60 {
                             group.addTask {
-                                let client = try await TCPConnection.connect(
-                                    to: server.localAddress, on: runtime.loops[0])
+                                let client = try await server.client(on: runtime.loops[0])
                                 #expect(try await client.read() == "!")
                                 try await client.close()
                             }
@@ -37,25 +35,26 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a loop at its limit does not hold up one with room`() async throws {
+        @Test(arguments: ServerKind.all)
+        func `a loop at its limit does not hold up one with room`(kind: ServerKind) async throws {
             try await withTestRuntime(threads: 2) { runtime in
+                let kind = kind.balancing(.roundRobin)
                 var options = ListenOptions()
-                options.balance = .roundRobin
                 options.maximumConnectionsPerLoop = 2
-                try await serving(on: runtime, options: options, grace: .zero) { connection in
+                try await serving(kind, on: runtime, options: options, grace: .zero) { connection in
                     try await connection.write(Bytes(connection.core.loop.name))
                     _ = try await connection.read()
                 } _: { server in
                     var peers: [(socket: RawSocket, loop: String)] = []
                     for _ in 0..<4 {
-                        let peer = try RawSocket.connected(to: server.localAddress)
+                        let peer = try server.rawClient()
                         peers.append((peer, String(decoding: try peer.readOnce(), as: UTF8.self)))
                     }
                     for loop in runtime.loops.map(\.name) {
                         // Only this loop has room, whichever turn it is.
                         for index in peers.indices where peers[index].loop == loop {
                             peers[index].socket.close()
-                            let fresh = try RawSocket.connected(to: server.localAddress)
+                            let fresh = try server.rawClient()
                             #expect(String(decoding: try fresh.readOnce(), as: UTF8.self) == loop)
                             peers[index].socket = fresh
                         }
@@ -65,17 +64,15 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: ListenOptions.Balance.allCases)
+        @Test(arguments: ServerKind.balanced)
         func `clients that wait when serving begins are all served`(
-            balance: ListenOptions.Balance
+            kind: ServerKind
         ) async throws {
             try await withTestRuntime(threads: 3) { runtime in
                 for _ in 0..<TestScale.times(60, full: 1_000) {
-                    var options = ListenOptions()
-                    options.balance = balance
-                    let server = try await runtime.listen(on: .loopback(port: 0), options: options)
+                    let server = try await kind.listen(on: runtime)
                     let peers = try (0..<9).map { _ in
-                        try RawSocket.connected(to: server.localAddress)
+                        try server.rawClient()
                     }
                     let served = Task { try await server.serve { try await $0.write("served") } }
                     for peer in peers {

@@ -5,20 +5,18 @@ import Testing
 extension HeddleTests {
     /// FAULTS.md L12: a stop at any moment ends soon after its deadline, and every operation ends once.
     @Suite struct ServerRaceTests {
-        @Test(arguments: ListenOptions.Balance.allCases, Seed.some(1))
+        @Test(arguments: ServerKind.balanced, Seed.some(1))
         func `stopping while clients connect, read and write ends everything once`(
-            balance: ListenOptions.Balance, seed: Seed
+            kind: ServerKind, seed: Seed
         ) async throws {
             var random = seed.generator
             for _ in 0..<TestScale.times(40, full: 1_000) {
                 let check = try await ResourceCheck()
                 let runtime = try Runtime.start(.init(threads: 2))
                 let clients = try Runtime.start(.init(threads: 1))
-                var options = ListenOptions()
-                options.balance = balance
-                let server = try await runtime.listen(on: .loopback(port: 0), options: options)
+                let server = try await kind.listen(on: runtime)
                 let served = Task { try await server.serve(Self.echo) }
-                let busy = Self.clients(8, of: server.localAddress, on: clients.loops[0])
+                let busy = Self.clients(8, of: server, on: clients.loops[0])
                 for _ in 0..<Int.random(in: 0...400, using: &random) { await Task.yield() }
                 let order = Int.random(in: 0..<3, using: &random)
                 let clock = ContinuousClock()
@@ -40,17 +38,17 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: Seed.some(1))
+        @Test(arguments: Seed.some(1), ServerKind.all)
         func `stopping a server of handler objects under load ends everything once`(
-            seed: Seed
+            seed: Seed, kind: ServerKind
         ) async throws {
             var random = seed.generator
             for _ in 0..<TestScale.times(40, full: 1_000) {
                 let alive = Counter()
                 let runtime = try Runtime.start(.init(threads: 2))
-                let server = try await runtime.listen(on: .loopback(port: 0))
+                let server = try await kind.listen(on: runtime)
                 let served = Task { try await server.serve(handler: { LoadedHandler(alive) }) }
-                let busy = Self.clients(8, of: server.localAddress, on: runtime.loops[0])
+                let busy = Self.clients(8, of: server, on: runtime.loops[0])
                 for _ in 0..<Int.random(in: 0...400, using: &random) { await Task.yield() }
                 try await waiting(for: .seconds(10), "the stop") {
                     try await runtime.stop(within: .zero)
@@ -100,18 +98,18 @@ extension HeddleTests {
             random = seed.generator
         }
 
-        private static let echo: TCPServer.Handler = { connection in
+        private static let echo: TestServer.Handler = { connection in
             for try await bytes in connection.inbound { try await connection.write(bytes) }
         }
 
         /// Clients that connect, talk and close until something fails.
         private static func clients(
-            _ count: Int, of address: SocketAddress, on loop: EventLoop
+            _ count: Int, of server: TestServer, on loop: EventLoop
         ) -> [Task<Void, any Error>] {
             (0..<count).map { number in
                 loop.task {
                     while true {
-                        let client = try await TCPConnection.connect(to: address, on: loop)
+                        let client = try await server.client(on: loop)
                         for _ in 0..<number {
                             try await client.write("ping")
                             guard try await client.read() != nil else { break }

@@ -4,18 +4,21 @@ import Testing
 
 extension HeddleTests {
     @Suite struct ServerStopTests {
-        @Test func `a stop lets connections end by themselves, while timers run`() async throws {
+        @Test(arguments: ServerKind.all)
+        func `a stop lets connections end by themselves, while timers run`(kind: ServerKind)
+            async throws
+        {
             // FAULTS.md L4, scaled down: the heartbeat fires all through the drain.
             let beats = Counter()
             try await withTestRuntime(threads: 1) { runtime in
                 let loop = runtime.loops[0]
                 let started = Signal()
-                let server = try await runtime.listen(on: .loopback(port: 0))
+                let server = try await kind.listen(on: runtime)
                 async let served: Void = server.serve { connection in
                     started.fire()
                     for try await bytes in connection.inbound { try await connection.write(bytes) }
                 }
-                let peer = try RawSocket.connected(to: server.localAddress)
+                let peer = try server.rawClient()
                 try await started.wait()
                 let heartbeat = loop.task {
                     for await _ in loop.ticks(every: .milliseconds(5)) { beats.add() }
@@ -23,7 +26,7 @@ extension HeddleTests {
                 let stopping = Task { try await server.stop(within: .seconds(20)) }
                 // New clients are turned away while the old one is still served.
                 try await waiting(for: .seconds(10), "a closed listener") {
-                    while let early = try? RawSocket.connected(to: server.localAddress) {
+                    while let early = try? server.rawClient() {
                         early.close()
                         try await loop.clock.sleep(for: .milliseconds(1))
                     }
@@ -44,23 +47,22 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [true, false])
-        func `a stop of the runtime drains its servers, with heartbeats`(inTime: Bool) async throws
-        {
+        @Test(arguments: [true, false], ServerKind.all)
+        func `a stop of the runtime drains its servers, with heartbeats`(
+            inTime: Bool, kind: ServerKind
+        ) async throws {
             let runtime = try Runtime.start(.init(threads: 2))
             let started = Signal(after: 2)
             let outcomes = Recorder<String>()
             // One connection for each loop: a loop without any would end at once.
-            var options = ListenOptions()
-            options.balance = .leastConnections
-            let server = try await runtime.listen(on: .loopback(port: 0), options: options)
+            let server = try await kind.balancing(.leastConnections).listen(on: runtime)
             let served = Task {
                 try await server.serve { connection in
                     started.fire()
                     try await echo(connection, outcomes)
                 }
             }
-            let peers = try (0..<2).map { _ in try RawSocket.connected(to: server.localAddress) }
+            let peers = try (0..<2).map { _ in try server.rawClient() }
             try await started.wait()
             let stopRequested = Signal()
             let beatsWhileStopping = Signal(after: 5)
@@ -95,19 +97,20 @@ extension HeddleTests {
             for loop in runtime.loops { await expectNothingLeft(on: loop) }
         }
 
-        @Test func `connections past the deadline see their cancellation and are closed`()
+        @Test(arguments: ServerKind.all)
+        func `connections past the deadline see their cancellation and are closed`(kind: ServerKind)
             async throws
         {
             // FAULTS.md L13.
             try await withTestRuntime(threads: 2) { runtime in
                 let started = Signal(after: 6)
                 let seen = Recorder<String>()
-                let server = try await runtime.listen(on: .loopback(port: 0))
+                let server = try await kind.listen(on: runtime)
                 async let served: Void = server.serve { connection in
                     started.fire()
                     do { _ = try await connection.read() } catch { seen.add("\(type(of: error))") }
                 }
-                let peers = try (0..<6).map { _ in try RawSocket.connected(to: server.localAddress)
+                let peers = try (0..<6).map { _ in try server.rawClient()
                 }
                 try await started.wait()
                 let clock = ContinuousClock()
@@ -121,12 +124,12 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [true, false])
+        @Test(arguments: [true, false], ServerKind.all)
         func `a peer that takes nothing does not hold up a stop past its deadline`(
-            withObjects: Bool
+            withObjects: Bool, kind: ServerKind
         ) async throws {
             try await withTestRuntime(threads: 1) { runtime in
-                let server = try await runtime.listen(on: .loopback(port: 0))
+                let server = try await kind.listen(on: runtime)
                 let full = Signal()
                 let served = Task {
                     if withObjects {
@@ -140,8 +143,7 @@ extension HeddleTests {
                     }
                 }
                 // A small buffer: the kernel could take more than was written, and nothing be left.
-                let peer = try RawSocket.connected(
-                    to: server.localAddress, receiveBufferBytes: 8_192)
+                let peer = try server.rawClient(receiveBufferBytes: 8_192)
                 defer { peer.close() }
                 try await full.wait()
                 let clock = ContinuousClock()
@@ -153,15 +155,15 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [true, false])
+        @Test(arguments: [true, false], ServerKind.all)
         func `a handler that ignores its cancellation is ended by the runtime's stop`(
-            reads: Bool
+            reads: Bool, kind: ServerKind
         ) async throws {
             let runtime = try Runtime.start(.init(threads: 1))
             let started = Signal()
             let ended = Signal()
             let gone = Signal()
-            let server = try await runtime.listen(on: .loopback(port: 0))
+            let server = try await kind.listen(on: runtime)
             let served = Task {
                 try await server.serve { connection in
                     started.fire()
@@ -186,7 +188,7 @@ extension HeddleTests {
                     ended.fire()
                 }
             }
-            let peer = try RawSocket.connected(to: server.localAddress)
+            let peer = try server.rawClient()
             defer { peer.close() }
             try await started.wait()
             try await waiting(for: .seconds(5), "the stop") {
@@ -198,9 +200,12 @@ extension HeddleTests {
             await expectNothingLeft(on: runtime.loops[0])
         }
 
-        @Test func `stopping a server is safe any number of times, from anywhere`() async throws {
+        @Test(arguments: ServerKind.all)
+        func `stopping a server is safe any number of times, from anywhere`(kind: ServerKind)
+            async throws
+        {
             try await withTestRuntime(threads: 2) { runtime in
-                let server = try await runtime.listen(on: .loopback(port: 0))
+                let server = try await kind.listen(on: runtime)
                 let served = Task {
                     try await server.serve { connection in
                         for try await bytes in connection.inbound {
@@ -208,7 +213,7 @@ extension HeddleTests {
                         }
                     }
                 }
-                let peer = try RawSocket.connected(to: server.localAddress)
+                let peer = try server.rawClient()
                 try peer.write("x")
                 _ = try peer.read(exactly: 1)
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -231,9 +236,10 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a handler may stop its own server`() async throws {
+        @Test(arguments: ServerKind.all)
+        func `a handler may stop its own server`(kind: ServerKind) async throws {
             try await withTestRuntime(threads: 2) { runtime in
-                let server = try await runtime.listen(on: .loopback(port: 0))
+                let server = try await kind.listen(on: runtime)
                 let served = Task {
                     try await server.serve { connection in
                         _ = try await connection.read()
@@ -242,7 +248,7 @@ extension HeddleTests {
                         _ = stop
                     }
                 }
-                let peer = try RawSocket.connected(to: server.localAddress)
+                let peer = try server.rawClient()
                 try peer.write("stop")
                 #expect(try peer.readToEnd() == Array("stopping".utf8))
                 peer.close()
@@ -250,9 +256,10 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a stop after the runtime's stop returns`() async throws {
+        @Test(arguments: ServerKind.all)
+        func `a stop after the runtime's stop returns`(kind: ServerKind) async throws {
             let server = try await withTestRuntime(threads: 2) { runtime in
-                try await runtime.listen(on: .loopback(port: 0))
+                try await kind.listen(on: runtime)
             }
             try await waiting { try await server.stop() }
             try await waiting { try await server.serve { _ in } }
@@ -277,7 +284,7 @@ private final class Flood: StreamHandler {
 }
 
 /// Echoes, and tells how that ended.
-private func echo(_ connection: TCPConnection, _ outcomes: Recorder<String>) async throws {
+private func echo(_ connection: ByteStream, _ outcomes: Recorder<String>) async throws {
     do {
         while let bytes = try await connection.read() { try await connection.write(bytes) }
         outcomes.add("ended")

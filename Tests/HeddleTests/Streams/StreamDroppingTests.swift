@@ -6,7 +6,7 @@ import Testing
 extension HeddleTests {
     /// FAULTS.md L9: whoever lets the last reference go, the owner closes, and nothing waits for that.
     @Suite struct StreamDroppingTests {
-        @Test(arguments: [StreamKind.tcpIPv4, .unix])
+        @Test(arguments: [StreamKind.tcpIPv4, .unix, .pipe])
         func `the last reference dropped on the loop closes the connection`(
             kind: StreamKind
         ) async throws {
@@ -18,7 +18,7 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [StreamKind.tcpIPv4, .unix])
+        @Test(arguments: [StreamKind.tcpIPv4, .unix, .pipe])
         func `the last reference dropped on another thread closes the connection`(
             kind: StreamKind
         ) async throws {

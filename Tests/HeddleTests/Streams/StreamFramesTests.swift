@@ -52,7 +52,7 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [StreamKind.tcpIPv4, .inHandler, .offLoop])
+        @Test(arguments: [StreamKind.tcpIPv4, .pipe, .inHandler, .offLoop])
         func `a cancelled iteration loses no byte of a begun frame`(kind: StreamKind) async throws {
             try await kind.withPeer { near, peer in
                 let framing = Framing.lengthPrefixed(UInt16.self)
@@ -171,15 +171,17 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a handler decodes and answers frames, short and large`() async throws {
+        @Test(arguments: ServerKind.all)
+        func `a handler decodes and answers frames, short and large`(kind: ServerKind) async throws
+        {
             let framing = Framing.lengthPrefixed(UInt32.self, maximumBytes: 1 << 20)
             let frames = (0..<200).map { number in
                 Bytes([UInt8](repeating: UInt8(number), count: [0, 3, 1_500, 70_000][number % 4]))
             }
             try await withTestRuntime(threads: 2) { runtime in
-                try await servingObjects(on: runtime, objects: { FrameEcho(framing) }) { server in
-                    let client = try await TCPConnection.connect(
-                        to: server.localAddress, on: runtime.loops[1])
+                try await servingObjects(kind, on: runtime, objects: { FrameEcho(framing) }) {
+                    server in
+                    let client = try await server.client(on: runtime.loops[1])
                     async let wrote: Void = Self.write(frames, as: framing, to: client)
                     var answers = client.inbound.frames(framing).makeAsyncIterator()
                     for frame in frames { expect(try await answers.next(), frame) }
@@ -191,16 +193,17 @@ extension HeddleTests {
             }
         }
 
-        @Test func `a handler's malformed frame ends its connection and is reported`() async throws
+        @Test(arguments: ServerKind.all)
+        func `a handler's malformed frame ends its connection and is reported`(kind: ServerKind)
+            async throws
         {
             let reported = Recorder<String>()
             try await withTestRuntime(threads: 1) { runtime in
                 try await servingObjects(
-                    on: runtime, onError: { error, _ in reported.add("\(error)") },
+                    kind, on: runtime, onError: { error, _ in reported.add("\(error)") },
                     objects: { FrameEcho(.lengthPrefixed(UInt32.self, maximumBytes: 100)) }
                 ) { server in
-                    let client = try await TCPConnection.connect(
-                        to: server.localAddress, on: runtime.loops[0])
+                    let client = try await server.client(on: runtime.loops[0])
                     try await client.write([0, 0, 0, 1, 9, 127, 0, 0, 0])
                     #expect(try await client.read(exactly: 5) == [0, 0, 0, 1, 9])
                     while let _ = try? await client.read() {}

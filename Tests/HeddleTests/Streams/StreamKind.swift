@@ -11,6 +11,8 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
         case tcpIPv6 = "TCP over IPv6"
         case unix = "a Unix socket"
         case unixWithDescriptors = "a Unix socket that takes descriptors"
+        /// A pipe goes one way; what PipeStream makes of a descriptor that goes both ways is a stream like these.
+        case pipe = "a PipeStream of an adopted socket"
     }
 
     enum Place: String, Sendable {
@@ -34,16 +36,17 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
     static let offLoop = StreamKind(family: .tcpIPv4, place: .offLoop)
     static let unixInHandler = StreamKind(family: .unix, place: .inHandler)
     static let unixWithDescriptors = StreamKind(family: .unixWithDescriptors, place: .onLoop)
+    static let pipe = StreamKind(family: .pipe, place: .onLoop)
 
     /// Every kind this machine has. That IPv6 is missing is reported by a test of its own.
     static let all: [StreamKind] =
         (hasIPv6 ? [tcpIPv4, tcpIPv6] : [tcpIPv4])
-        + [unix, unixWithDescriptors, inHandler, unixInHandler, offLoop]
+        + [unix, unixWithDescriptors, pipe, inHandler, unixInHandler, offLoop]
 
     /// Those whose peers can be reset and whose buffers can be bounded: TCP.
-    static let tcp = all.filter { !$0.isUnix }
+    static let tcp = all.filter(\.isTCP)
 
-    var isUnix: Bool { family == .unix || family == .unixWithDescriptors }
+    var isTCP: Bool { family == .tcpIPv4 || family == .tcpIPv6 }
 
     static let hasIPv6: Bool = {
         guard let probe = try? RawSocket.listening(on: SocketAddress("[::1]:0")) else {
@@ -68,7 +71,7 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
     func connect(
         on loop: EventLoop, options: TCPOptions = TCPOptions()
     ) async throws -> (ByteStream, RawSocket) {
-        if isUnix {
+        guard isTCP else {
             let (near, far) = try RawSocket.pair()
             return (try await adopt(near, on: loop, options), far)
         }
@@ -83,12 +86,18 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
     private func adopt(
         _ socket: RawSocket, on loop: EventLoop, _ options: TCPOptions
     ) async throws -> ByteStream {
-        guard isUnix else {
+        switch family {
+        case .tcpIPv4, .tcpIPv6:
             return try await TCPConnection.adopting(
                 descriptor: socket.descriptor, on: loop, options: options)
+        case .unix, .unixWithDescriptors:
+            return try await UnixConnection.adopting(
+                descriptor: socket.descriptor, on: loop, options: unixOptions(options))
+        case .pipe:
+            if let bytes = options.sendBufferBytes { socket.set(SO_SNDBUF, to: bytes) }
+            return try await PipeStream.adopting(
+                descriptor: socket.descriptor, on: loop, limits: options.limits)
         }
-        return try await UnixConnection.adopting(
-            descriptor: socket.descriptor, on: loop, options: unixOptions(options))
     }
 
     private func unixOptions(_ options: TCPOptions) -> UnixOptions {
@@ -120,7 +129,7 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
             }
         case .inHandler:
             try await withTestRuntime(threads: 1, sourceLocation: sourceLocation) { runtime in
-                if self.isUnix {
+                if !self.isTCP {
                     let unix = self.unixOptions(options)
                     return try await runInHandler(on: runtime, unix, sourceLocation) { server in
                         try RawSocket.connected(to: server.localAddress)
@@ -161,7 +170,7 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
             }
         case .inHandler:
             try await withTestRuntime(threads: 1, sourceLocation: sourceLocation) { runtime in
-                if self.isUnix {
+                if !self.isTCP {
                     let unix = self.unixOptions(options)
                     return try await runInHandler(on: runtime, unix, sourceLocation) { server in
                         try await UnixConnection.connect(

@@ -20,7 +20,7 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: [StreamKind.tcpIPv4, .tcpIPv6, .unix, .inHandler])
+        @Test(arguments: [StreamKind.tcpIPv4, .tcpIPv6, .unix, .pipe, .inHandler])
         func `small writes of one tick leave in one system call`(kind: StreamKind) async throws {
             guard StreamKind.all.contains(kind) else { return }
             try await kind.withPeer { near, peer in

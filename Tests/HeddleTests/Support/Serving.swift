@@ -107,7 +107,7 @@ func servingUnixObjects(
     }
 }
 
-private func whileServing<Server: Sendable>(
+func whileServing<Server: Sendable>(
     _ server: Server, stop: @Sendable (Duration) async throws -> Void, _ grace: Duration,
     _ body: @escaping @Sendable (Server) async throws -> Void,
     _ serve: @escaping @Sendable () async throws -> Void

@@ -171,7 +171,7 @@ extension HeddleTests {
         }
 
         @Test func `a user nobody may become`() async throws {
-            // libuv: spawn_setuid_fails.
+            // libuv: spawn_setuid_fails, spawn_setgid_fails.
             await #expect(processExitsWith: .success) {
                 // Root may become anybody.
                 if getuid() == 0 { #expect(setuid(65534) == 0) }
@@ -181,6 +181,10 @@ extension HeddleTests {
                     let error = await Self.error(configuration, on: loop)
                     #expect(error?.code == .permissionDenied)
                     #expect(error?.systemName == "EPERM")
+                    configuration.userID = nil
+                    configuration.groupID = 1
+                    let group = await Self.error(configuration, on: loop)
+                    #expect(group?.systemName == "EPERM")
                 }
             }
         }

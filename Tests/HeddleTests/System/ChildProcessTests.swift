@@ -154,6 +154,29 @@ extension HeddleTests {
             }
         }
 
+        @Test(.enabled(if: access("/usr/bin/python3", X_OK) == 0, "no python3 here"))
+        func `a program serves on a listener that it was given`() async throws {
+            // libuv: spawn_tcp_server.
+            try await Self.withLoop { loop in
+                let listener = try RawSocket.listening()
+                let script = """
+                    import socket
+                    c, _ = socket.socket(fileno=0).accept()
+                    c.sendall(b'served')
+                    """
+                var configuration = ChildProcess.Configuration(
+                    .path("/usr/bin/python3"), arguments: ["-c", script])
+                configuration.standardInput = .descriptor(listener.descriptor)
+                let child = try await ChildProcess.spawn(configuration, on: loop)
+                let client = try await TCPConnection.connect(to: listener.address, on: loop)
+                listener.close()
+                #expect(try await client.read(exactly: 6) == "served")
+                #expect(try await client.read() == nil)
+                try await client.close()
+                #expect(try await child.wait() == .exited(0))
+            }
+        }
+
         @Test func `nothing that Heddle has open reaches a program`() async throws {
             try await Self.withLoop { loop in
                 var configuration = Self.shell("ls /proc/self/fd")

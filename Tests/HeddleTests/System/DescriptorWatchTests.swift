@@ -109,6 +109,37 @@ extension HeddleTests {
             }
         }
 
+        @Test func `an event queue of the system can be watched`() async throws {
+            // libuv: poll_nested_epoll.
+            try await withTestLoop { loop in
+                let (near, far) = try RawSocket.pair()
+                let queue = try Self.eventQueue(watching: near)
+                defer { for each in [near, far, queue] { each.close() } }
+                let watch = try await DescriptorWatch.start(queue.descriptor, on: loop)
+                let readable = loop.task { try await watch.readable() }
+                await Self.started(loop)
+                try far.write("x")
+                try await readable.value
+                #expect(queue.waitReadable(milliseconds: 0))
+                await watch.close()
+            }
+        }
+
+        /// An epoll instance that has `socket` to wait for; Swift's overlay leaves these calls out.
+        private static func eventQueue(watching socket: RawSocket) throws -> RawSocket {
+            typealias Create = @convention(c) (Int32) -> Int32
+            typealias Control =
+                @convention(c) (Int32, Int32, Int32, UnsafeMutableRawPointer?) -> Int32
+            let create = unsafeBitCast(
+                try #require(dlsym(nil, "epoll_create1")), to: Create.self)
+            let control = unsafeBitCast(try #require(dlsym(nil, "epoll_ctl")), to: Control.self)
+            let queue = RawSocket(create(O_CLOEXEC))
+            // EPOLLIN, then what is given back, which nobody looks at.
+            var event: [UInt64] = [1, 0]
+            try #require(control(queue.descriptor, 1, socket.descriptor, &event) == 0)
+            return queue
+        }
+
         @Test func `urgent data is told apart`() async throws {
             try await withTestLoop { loop in
                 let listener = try RawSocket.listening()

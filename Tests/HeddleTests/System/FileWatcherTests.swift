@@ -62,6 +62,25 @@ extension HeddleTests {
         }
 
         @Test(arguments: [WatchOptions.Method.events, .polling])
+        func `a relative path is watched, and told of, as it was given`(
+            method: WatchOptions.Method
+        ) async throws {
+            // libuv: fs_event_watch_file_current_dir.
+            try await withTestFolder { loop, folder in
+                var here = [CChar](repeating: 0, count: Int(PATH_MAX))
+                #expect(getcwd(&here, here.count) != nil)
+                let depth = FilePath(platformString: here).components.count
+                let up = String(repeating: "../", count: depth)
+                let path = FilePath(up + folder.string.dropFirst()).appending("file")
+                #expect(path.isRelative)
+                let watcher = try await loop.files.watch(path, options: Self.options(method))
+                Disk.write("", to: folder.appending("file"))
+                #expect(try await Self.next(watcher) == .created(path))
+                await watcher.close()
+            }
+        }
+
+        @Test(arguments: [WatchOptions.Method.events, .polling])
         func `a watched folder that goes is told of`(method: WatchOptions.Method) async throws {
             try await withTestFolder { loop, folder in
                 let inner = folder.appending("inner")

@@ -274,6 +274,16 @@ extension HeddleTests {
             }
         }
 
+        @Test(arguments: [-1, Int32.min, Int32.max])
+        func `a number that is no descriptor is refused by it`(number: Int32) async throws {
+            try await withTestLoop { loop in
+                let error = await expectError(.invalidArgument) {
+                    _ = try await PipeStream.adopting(descriptor: number, on: loop)
+                }
+                #expect(error?.subject == "descriptor \(number)")
+            }
+        }
+
         @Test func `opening for writing waits for a reader, and can be cancelled`() async throws {
             try await withTestFolder { loop, folder in
                 let path = folder.appending("pipe")

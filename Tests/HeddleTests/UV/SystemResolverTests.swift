@@ -19,6 +19,22 @@ extension HeddleTests {
             #expect(Punycode.name(name) == expected)
         }
 
+        /// FAULTS.md N14, for names.
+        @Test(arguments: Seed.some(2))
+        func `random names are ASCII within the bounds, or refused`(seed: Seed) {
+            var random = seed.generator
+            let alphabet = Array("ab-.ü中。\u{10FFFF}\u{0301}🧵ß")
+            for _ in 0..<TestScale.times(2_000, full: 200_000) {
+                let count = Int.random(in: 0...80, using: &random)
+                let text = String((0..<count).map { _ in alphabet.randomElement(using: &random)! })
+                guard let name = Punycode.name(text), name != text else { continue }
+                let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+                expect(
+                    labels.allSatisfy { $0.utf8.count <= 63 && $0.utf8.allSatisfy { $0 < 128 } },
+                    true)
+            }
+        }
+
         @Test func `a label that is too long is no name`() throws {
             #expect(Punycode.name(String(repeating: "ü", count: 200)) == nil)
             let error = #expect(throws: UVError.self) {
