@@ -336,6 +336,12 @@ static inline ssize_t heddle_send_descriptors(
     return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+// Bytes of the kernel's memory that a socket has sent and nobody has received (SIOCOUTQ of unix(7)); -1 on failure.
+static inline int heddle_unreceived_bytes(int socket) {
+    int bytes;
+    return ioctl(socket, TIOCOUTQ, &bytes) < 0 ? -1 : bytes;
+}
+
 // pipe2(2): both ends are non-blocking and closed on exec from their first moment.
 static inline int heddle_pipe(int ends[2]) {
     extern int pipe2(int[2], int);

@@ -76,9 +76,12 @@ extension Socket {
         guard status == 0 else { throw IOError(errno: errno, "bind to", on: "any name") }
     }
 
-    /// Whether the socket's own send buffer has room, whatever the receiver has.
-    var isWritable: Bool {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&entry, 1, 0) > 0
+    /// Whether the socket's own send buffer is full, whatever room the receiver has. It may be not and poll(2) say
+    /// that the socket cannot be written to: that waits until three quarters are free.
+    var isSendBufferFull: Bool {
+        var limit: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &limit, &length)
+        return status == 0 && LinuxCalls.unreceivedBytes(of: descriptor) >= limit
     }
 }

@@ -83,4 +83,9 @@ enum LinuxCalls {
             address?.0, address?.1 ?? 0)
         return sent >= 0 ? 0 : -errno
     }
+
+    /// Bytes of the kernel's memory that a Unix-domain socket has sent and nobody has received.
+    static func unreceivedBytes(of socket: Int32) -> Int32 {
+        heddle_unreceived_bytes(socket)
+    }
 }
