@@ -65,7 +65,7 @@ let samples = [
     "BlockingWork", "WordCount", "UDPEcho",
     "GracefulEcho", "Supervise",
     "LineCount",
-    "FolderWatch", "StaticFiles", "Lookup", "UnixEcho",
+    "FolderWatch", "StaticFiles", "Lookup", "UnixEcho", "LogSink",
 ]
 
 package.targets += samples.map(sample)

@@ -50,9 +50,11 @@ struct heddle_message {
     unsigned int length;
 };
 
-// recvmmsg(2), without waiting: how many messages came, or -1 with the reason in errno.
+// recvmmsg(2), without waiting: how many messages came, or -1 with the reason in errno. Descriptors that came
+// are closed on exec.
 static inline int heddle_receive(int socket, struct heddle_message *messages, unsigned count) {
-    return (int)syscall(SYS_recvmmsg, socket, messages, count, MSG_DONTWAIT, NULL);
+    return (int)syscall(
+        SYS_recvmmsg, socket, messages, count, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
 }
 
 // sendmmsg(2), without waiting: how many messages left, or -1 with the reason in errno.
@@ -258,6 +260,44 @@ union heddle_descriptor_room {
     char bytes[CMSG_SPACE(sizeof(int) * HEDDLE_DESCRIPTORS_PER_MESSAGE)];
 };
 
+// Room for the credentials of a sender alone, and for as many descriptors besides as one message carries.
+enum {
+    HEDDLE_CREDENTIAL_BYTES = CMSG_SPACE(sizeof(struct heddle_credentials)),
+    HEDDLE_CONTROL_BYTES = HEDDLE_CREDENTIAL_BYTES + sizeof(union heddle_descriptor_room)
+};
+
+// SCM_CREDENTIALS, which the C library has for GNU programs alone.
+enum { HEDDLE_SCM_CREDENTIALS = 2 };
+
+// How many descriptors came with a message.
+static inline unsigned heddle_count_descriptors(struct msghdr *message) {
+    unsigned count = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head))
+        if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+            count += (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    return count;
+}
+
+// What came with a message: `count` descriptors, for which there is room if there are any, and the sender.
+static inline void heddle_take_control(
+    struct msghdr *message, int *descriptors, unsigned *count,
+    struct heddle_credentials *credentials, int *has_credentials) {
+    *count = 0;
+    *has_credentials = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level != SOL_SOCKET)
+            continue;
+        size_t size = head->cmsg_len - CMSG_LEN(0);
+        if (head->cmsg_type == SCM_RIGHTS) {
+            memcpy(descriptors + *count, CMSG_DATA(head), size);
+            *count += size / sizeof(int);
+        } else if (head->cmsg_type == HEDDLE_SCM_CREDENTIALS && size == sizeof *credentials) {
+            memcpy(credentials, CMSG_DATA(head), size);
+            *has_credentials = 1;
+        }
+    }
+}
+
 // recvmsg(2), without waiting: how many bytes came, 0 at the end, or -1 with the reason in errno. The descriptors
 // that came are closed on exec; `lost` is not 0 if this process could not have all of them.
 static inline ssize_t heddle_receive_descriptors(
@@ -266,36 +306,40 @@ static inline ssize_t heddle_receive_descriptors(
     struct iovec vector = {.iov_base = buffer, .iov_len = bytes};
     struct msghdr message = {
         .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room};
+    struct heddle_credentials sender;
+    int has_sender;
     *count = 0;
     *lost = 0;
     ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (received < 0)
         return received;
     *lost = message.msg_flags & MSG_CTRUNC;
-    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
-        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t size = head->cmsg_len - CMSG_LEN(0);
-        memcpy(descriptors + *count, CMSG_DATA(head), size);
-        *count += size / sizeof(int);
-    }
+    heddle_take_control(&message, descriptors, count, &sender, &has_sender);
     return received;
 }
 
-// sendmsg(2), without waiting, of bytes with descriptors, at most as many as one message carries.
+// sendmsg(2), without waiting, of bytes with descriptors, at most as many as one message carries, to `name` or,
+// if that is NULL, where the socket is connected.
 static inline ssize_t heddle_send_descriptors(
-    int socket, const void *bytes, size_t size, const int *descriptors, unsigned count) {
+    int socket, const void *bytes, size_t size, const int *descriptors, unsigned count,
+    const struct sockaddr *name, socklen_t length) {
     union heddle_descriptor_room room;
     struct iovec vector = {.iov_base = (void *)bytes, .iov_len = size};
     struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &room,
-        .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+        .msg_name = (void *)name, .msg_namelen = length, .msg_iov = &vector, .msg_iovlen = 1,
+        .msg_control = &room, .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
     memset(&room, 0, sizeof room);
     room.head.cmsg_level = SOL_SOCKET;
     room.head.cmsg_type = SCM_RIGHTS;
     room.head.cmsg_len = CMSG_LEN(sizeof(int) * count);
     memcpy(CMSG_DATA(&room.head), descriptors, sizeof(int) * count);
     return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// Bytes of the kernel's memory that a socket has sent and nobody has received (SIOCOUTQ of unix(7)); -1 on failure.
+static inline int heddle_unreceived_bytes(int socket) {
+    int bytes;
+    return ioctl(socket, TIOCOUTQ, &bytes) < 0 ? -1 : bytes;
 }
 
 // pipe2(2): both ends are non-blocking and closed on exec from their first moment.

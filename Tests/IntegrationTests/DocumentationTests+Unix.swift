@@ -38,4 +38,22 @@ extension DocumentationTests {
             }.value
         }
     }
+
+    @Test func `Unix sockets: datagrams`() async throws {
+        let address = try UnixAddress(
+            abstract: "heddle-documented-\(UInt64.random(in: 0 ... .max))")
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let loop = runtime.nextLoop
+            let service = try await UnixDatagramSocket.bind(to: address, on: loop)
+            let client = try await UnixDatagramSocket.connect(to: address, on: loop)
+            try await client.send("question")
+            for try await question in service.datagrams {
+                try await service.send("answer", to: question.remoteAddress)
+                break
+            }
+            print(try await client.receive().bytes)
+            await client.close()
+            await service.close()
+        }
+    }
 }

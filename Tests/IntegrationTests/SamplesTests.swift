@@ -303,6 +303,35 @@ struct SamplesTests {
         #expect(access(path, F_OK) != 0)
     }
 
+    @Test func `the sink prints what socat and logger send, with who sent it`() async throws {
+        let path = "/tmp/heddle-sample-\(UInt64.random(in: 0 ... .max))"
+        let sample = try SampleProcess("LogSink", path)
+        #expect(try sample.line() == "listening on \(path)")
+        try await Runtime.run(.init(threads: 1)) { runtime in
+            let socat = try #require(Socat.path)
+            let outcome = try await ChildProcess.run(
+                .init(.path(socat), arguments: ["-", "UNIX-SENDTO:\(path)"]),
+                on: runtime.nextLoop, input: "from socat")
+            #expect(outcome.terminationStatus == .exited(0))
+        }
+        #expect(try sample.line() == "user \(getuid()): from socat")
+        if access("/usr/bin/logger", X_OK) == 0 {
+            try await Runtime.run(.init(threads: 1)) { runtime in
+                let outcome = try await ChildProcess.run(
+                    .init(
+                        .name("logger"), arguments: ["--socket", path, "-d", "-t", "me", "hello"]),
+                    on: runtime.nextLoop)
+                #expect(outcome.terminationStatus == .exited(0))
+            }
+            let line = try #require(try sample.line())
+            #expect(line.hasPrefix("user \(getuid()): <") && line.hasSuffix("me: hello"))
+        }
+        kill(sample.pid, SIGTERM)
+        #expect(try sample.remainingLines() == ["stopped in order"])
+        #expect(sample.exitStatus() == 0)
+        #expect(access(path, F_OK) != 0)
+    }
+
     @Test func `the supervisor numbers lines, and ends what takes too long`() throws {
         let orderly = try SampleProcess(
             "Supervise", "1000", "sh", "-c", "echo a; echo b >&2; exit 3")

@@ -1,81 +1,88 @@
-/// The inside of a datagram socket: what came and was not taken, and who waits for what. Owned by libuv's
-/// handle until that is closed, and by its public face.
+/// The inside of a datagram socket of any family: who waits for what, and how it ends. Owned by libuv's
+/// handle until that is closed, and by its public face. Each family has a subclass, a ``DatagramCarrier``.
 ///
 /// Everything here belongs to the loop's thread, in the files named `DatagramCore+…` too.
 // Sendable: references cross threads, but every use is on the loop's thread.
-final class DatagramCore: UVReadiness, @unchecked Sendable {
+class DatagramCore: UVReadiness, @unchecked Sendable {
     /// Errors of the network that are kept until somebody receives; later ones are dropped.
     static let maximumPendingErrors = 16
     /// Datagrams sent in a row before the loop's other input and output have their turn.
     static let sentPerTurn = 1_024
 
-    let loop: LoopCore
-    let socket: Socket
-    let local: SocketAddress
-    /// Where the socket is connected to.
-    let remote: SocketAddress?
-    let options: UDPOptions
-    let memory: DatagramMemory
+    final let loop: LoopCore
+    final let socket: Socket
+    final let memory: DatagramMemory
+    /// Bytes kept of a datagram that comes.
+    final let maximumDatagramBytes: Int
 
-    /// Received and not yet taken by anybody.
-    var unread = DatagramQueue()
     /// Whether the socket is read: from the first receive on, while the queue has room.
-    var isReceiving = false
+    final var isReceiving = false
     /// Whether it is not because the queue is full.
-    var isPaused = false
+    final var isPaused = false
     /// Whether nothing more is to be received, since its server stops.
-    var isInputEnded = false
+    final var isInputEnded = false
     /// Who waits for a datagram.
-    var reader: Waiter?
+    final var reader: Waiter?
     /// Who waits until the kernel takes more.
-    var writers: [Waiter] = []
-    private var closers: [Waiter] = []
+    final var writers: [Waiter] = []
+    private final var closers: [Waiter] = []
     /// Datagrams sent since the loop last polled, as far as this socket knows.
-    var sentThisTurn = 0
+    final var sentThisTurn = 0
 
     /// What the network answered, for whoever receives next.
-    var pendingErrors: [IOError] = []
+    final var pendingErrors: [IOError] = []
     /// Why the socket ended, if it was not closed on this side.
-    private(set) var failure: IOError?
-    var counts = UDPSocket.Statistics()
+    private(set) final var failure: IOError?
+    final var counts = DatagramStatistics()
     /// The longest datagrams that the kernel cuts out of a longer message; 0 if it does not.
-    var segmentLimit: Int
+    final var segmentLimit: Int
 
-    /// Takes over a bound socket; on failure it stays the caller's.
+    /// Takes over a socket; on failure it stays the caller's.
     init(
-        socket: Socket, local: SocketAddress, remote: SocketAddress?, options: UDPOptions,
-        on loop: LoopCore
+        socket: Socket, maximumDatagramBytes: Int, segmentLimit: Int = 0, on loop: LoopCore
     ) throws(UVError) {
         self.loop = loop
         self.socket = socket
-        self.local = local
-        self.remote = remote
-        self.options = options
+        self.maximumDatagramBytes = maximumDatagramBytes
+        self.segmentLimit = segmentLimit
         memory = loop.datagramMemory
-        let canSegment = options.usesSegmentation && LinuxCalls.canSegment(socket.descriptor)
-        segmentLimit = canSegment ? UDPOptions.longestDatagramBytes : 0
         try super.init(loop: loop.uv, descriptor: socket.descriptor)
     }
 
+    // MARK: What a family has of its own
+
     /// The address that errors name: the other side's of a connected socket, else its own.
-    var subject: String { "\(remote ?? local)" }
+    var subject: String { "a socket" }
+
+    /// Takes errors off the socket, for whoever receives next; how many there were.
+    @discardableResult
+    func noteErrors() -> Int { 0 }
+
+    /// What is to be done after the kernel refused.
+    enum Refusal {
+        case tryAgain, waitForRoom, fail
+    }
+
+    /// What is to be done after the kernel refused a datagram with a negative status.
+    func refusal(of status: Int32, isRepeated: Bool) -> Refusal { .fail }
+
+    /// The error of a datagram that was not sent.
+    func sendError(_ number: Int32, to subject: String) -> IOError {
+        IOError(errno: number, "send to", on: subject)
+    }
+
+    /// Gives back what was received and not taken.
+    func discardUnread() {}
 
     // MARK: What libuv tells
 
-    override func becameReady(_ ready: Interest) {
-        sentThisTurn = 0
-        if ready.contains(.readable) { takeIn() }
-        if ready.contains(.writable) { wakeWriters() }
-        watchWhatIsWanted()
-    }
-
-    override func hasError() {
+    override final func hasError() {
         noteErrors()
         watchWhatIsWanted()
     }
 
     /// Watches what somebody waits for. Reading stays on between two receives.
-    func watchWhatIsWanted() {
+    final func watchWhatIsWanted() {
         guard phase == .open else { return }
         var wanted: Interest = isReceiving ? .readable : []
         if !writers.isEmpty { wanted.insert(.writable) }
@@ -84,6 +91,11 @@ final class DatagramCore: UVReadiness, @unchecked Sendable {
         } catch {
             end(with: IOError(nil, "watch socket", on: subject, error))
         }
+    }
+
+    final func wakeWriters() {
+        for writer in writers { writer.wake(on: loop.queues) }
+        writers = []
     }
 
     // MARK: Ends
@@ -97,29 +109,28 @@ final class DatagramCore: UVReadiness, @unchecked Sendable {
     }
 
     /// Closes because of an error, which everybody gets from now on.
-    func end(with error: IOError) {
+    final func end(with error: IOError) {
         if failure == nil { failure = error }
         beginClose()
     }
 
-    override func closeForced() {
+    override final func closeForced() {
         end(with: loop.stoppedError("use", on: subject))
     }
 
-    override func didLoseLastUser() {
+    override final func didLoseLastUser() {
         beginClose()
     }
 
     override func didClose() {
-        counts.dropped = socket.droppedDatagrams
         socket.close()
-        _ = unread.removeAll()
+        discardUnread()
         for closer in closers { closer.finish(.fired, on: loop) }
         closers = []
     }
 
     /// Closes, and waits until the address is free again.
-    func closeAndWait() async {
+    final func closeAndWait() async {
         beginClose()
         while phase != .closed {
             let waiter = Waiter()
@@ -128,20 +139,18 @@ final class DatagramCore: UVReadiness, @unchecked Sendable {
         }
     }
 
+    /// Takes nothing more from the network; what has come may still be taken.
+    final func endInput() {
+        guard !isInputEnded else { return }
+        isInputEnded = true
+        isReceiving = false
+        isPaused = false
+        watchWhatIsWanted()
+        reader?.wake(on: loop.queues)
+    }
+
     /// Why nothing can be done any more.
-    func endedError(_ operation: String) -> IOError {
+    final func endedError(_ operation: String) -> IOError {
         failure ?? IOError(.closed, operation, on: subject, reason: "closed on this side")
-    }
-
-    private func wakeWriters() {
-        for writer in writers { writer.wake(on: loop.queues) }
-        writers = []
-    }
-
-    // MARK: Counters
-
-    var statistics: UDPSocket.Statistics {
-        if phase == .open { counts.dropped = socket.droppedDatagrams }
-        return counts
     }
 }

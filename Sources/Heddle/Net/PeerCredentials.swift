@@ -1,5 +1,5 @@
 /// Who is at the other end of a Unix-domain connection, as the kernel vouches for: the process that connected,
-/// or that began to listen (SO_PEERCRED of unix(7)).
+/// or that began to listen (SO_PEERCRED of unix(7)); of a datagram, the process that sent it.
 public struct PeerCredentials: Sendable, Hashable, CustomStringConvertible {
     /// The process; 0 for one that this process cannot see, as in another PID namespace. The number may be
     /// another process's by now.

@@ -13,11 +13,11 @@ extension Socket {
         return Socket(descriptor: descriptor)
     }
 
-    /// Two connected non-blocking stream sockets of the Unix family.
-    static func unixPair() throws -> (Socket, Socket) {
+    /// Two connected non-blocking sockets of the Unix family.
+    static func unixPair(_ type: __socket_type = SOCK_STREAM) throws -> (Socket, Socket) {
         let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
         var ends: [Int32] = [-1, -1]
-        guard unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | flags), 0, &ends) == 0 else {
+        guard unsafe socketpair(AF_UNIX, Int32(type.rawValue | flags), 0, &ends) == 0 else {
             throw IOError(errno: errno, "make", on: "a socket pair")
         }
         return (Socket(descriptor: ends[0]), Socket(descriptor: ends[1]))
@@ -62,5 +62,26 @@ extension Socket {
                 .invalidArgument, "adopt", on: "descriptor \(descriptor)",
                 reason: "not a Unix-domain socket")
         }
+    }
+
+    /// Has the system choose an abstract name: autobind in unix(7).
+    func bindToAnyName() throws {
+        var family = sa_family_t(AF_UNIX)
+        // The family alone asks for it.
+        let status = unsafe withUnsafePointer(to: &family) { pointer in
+            let head = unsafe UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
+            return unsafe Glibc.bind(
+                descriptor, head, socklen_t(MemoryLayout<sa_family_t>.size))
+        }
+        guard status == 0 else { throw IOError(errno: errno, "bind to", on: "any name") }
+    }
+
+    /// Whether the socket's own send buffer is full, whatever room the receiver has. It may be not and poll(2) say
+    /// that the socket cannot be written to: that waits until three quarters are free.
+    var isSendBufferFull: Bool {
+        var limit: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &limit, &length)
+        return status == 0 && LinuxCalls.unreceivedBytes(of: descriptor) >= limit
     }
 }

@@ -36,6 +36,7 @@ extension SocketAddress {
     }
 
     /// Lends the address as a `sockaddr` and its length.
+    @inline(__always)
     func withSockaddr<R, E: Error>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) throws(E) -> R
     ) throws(E) -> R {
@@ -56,6 +57,7 @@ extension SocketAddress {
         }
     }
 
+    @inline(__always)
     private static func lend<T, R, E: Error>(
         _ address: T, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(E) -> R
     ) throws(E) -> R {

@@ -9,7 +9,7 @@ public struct UDPOptions: Sendable, Hashable {
 
     /// Bytes received and not taken, at which the socket is no longer read; it is again when half of them are
     /// left. Each datagram counts 64 bytes more. What comes meanwhile waits in the kernel's buffer, and what
-    /// does not fit there is dropped and counted (``UDPSocket/Statistics/dropped``). Up to one batch of 64
+    /// does not fit there is dropped and counted (``DatagramStatistics/dropped``). Up to one batch of 64
     /// datagrams may be held beyond this.
     public var receiveQueueBytes = 256 * 1024
 

@@ -135,7 +135,7 @@ extension UDPSocket {
             }
             let local = socket.address(ofPeer: false) ?? bound
             return UDPSocket(
-                core: try DatagramCore(
+                core: try UDPCore(
                     socket: socket, local: local, remote: remote, options: options, on: loop))
         } catch {
             socket.close()

@@ -1,12 +1,7 @@
 /// Sending datagrams, one or many.
 extension UDPSocket {
     /// One datagram of many that could not be sent.
-    public struct SendFailure: Error, Sendable {
-        /// Its place among those that were to be sent.
-        public let index: Int
-        /// Why; it names the destination.
-        public let error: IOError
-    }
+    public typealias SendFailure = DatagramSendFailure
 
     /// Sends one datagram; returns when the kernel has taken it, which says nothing of its arrival.
     ///

@@ -8,9 +8,9 @@
 /// ``IOError/Code/loopStopped``. For a server that ends with its runtime see ``UDPServer``. Dropping the last
 /// reference closes the socket.
 public final class UDPSocket: Sendable {
-    let core: DatagramCore
+    let core: UDPCore
 
-    init(core: DatagramCore) {
+    init(core: UDPCore) {
         self.core = core
     }
 
@@ -30,29 +30,7 @@ public final class UDPSocket: Sendable {
     }
 
     /// What a socket has done so far.
-    public struct Statistics: Sendable, Hashable {
-        /// Datagrams received, those included that nobody has taken yet.
-        public internal(set) var received = 0
-        /// Bytes in them, as far as they were kept.
-        public internal(set) var receivedBytes: UInt64 = 0
-        /// Datagrams that were cut, of those received.
-        public internal(set) var truncated = 0
-        /// Datagrams the kernel dropped, mostly since its receive buffer was full.
-        public internal(set) var dropped = 0
-        /// Datagrams the kernel took.
-        public internal(set) var sent = 0
-        /// Bytes in them.
-        public internal(set) var sentBytes: UInt64 = 0
-
-        mutating func add(_ other: Statistics) {
-            received += other.received
-            receivedBytes += other.receivedBytes
-            truncated += other.truncated
-            dropped += other.dropped
-            sent += other.sent
-            sentBytes += other.sentBytes
-        }
-    }
+    public typealias Statistics = DatagramStatistics
 
     /// What the socket has done so far, also after it was closed.
     public var statistics: Statistics {

@@ -110,19 +110,30 @@ extension UnixAddress {
     /// The address in the first `length` bytes of what the system wrote; nil for a socket without a name, or of
     /// another family.
     init?(_ storage: sockaddr_storage, length: socklen_t) {
-        guard Int32(storage.ss_family) == AF_UNIX else { return nil }
-        let count = min(Int(length), MemoryLayout<sockaddr_storage>.size) - Self.pathOffset
-        guard count > 0 else { return nil }
-        let bytes = unsafe withUnsafeBytes(of: storage) {
-            unsafe [UInt8]($0[Self.pathOffset..<Self.pathOffset + count])
+        let found = unsafe withUnsafeBytes(of: storage) {
+            unsafe UnixAddress(sockaddr: UnsafeRawBufferPointer(rebasing: $0.prefix(Int(length))))
         }
-        let isAbstract = bytes[0] == 0
-        let name = isAbstract ? bytes.dropFirst() : bytes.prefix { $0 != 0 }
-        self.init(name: [UInt8](name), isAbstract: isAbstract)
+        guard let found else { return nil }
+        self = found
+    }
+
+    /// The address in the bytes of a `sockaddr`; nil for a socket without a name, or of another family.
+    init?(sockaddr bytes: UnsafeRawBufferPointer) {
+        guard bytes.count > Self.pathOffset,
+            unsafe Int32(bytes.loadUnaligned(as: sa_family_t.self)) == AF_UNIX
+        else { return nil }
+        let isAbstract = unsafe bytes[Self.pathOffset] == 0
+        let name = unsafe bytes.dropFirst(Self.pathOffset + (isAbstract ? 1 : 0))
+        // An abstract name may have a NUL in it, a path ends at the first.
+        let end = isAbstract ? nil : unsafe name.firstIndex(of: 0)
+        self.init(
+            name: unsafe [UInt8](name.prefix(upTo: end ?? name.endIndex)), isAbstract: isAbstract)
     }
 
     /// Lends the address as a `sockaddr` and its length.
-    func withSockaddr<R>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+    func withSockaddr<R, E: Error>(
+        _ body: (UnsafePointer<sockaddr>, socklen_t) throws(E) -> R
+    ) throws(E) -> R {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { path in
@@ -130,9 +141,9 @@ extension UnixAddress {
             let room = unsafe UnsafeMutableRawBufferPointer(rebasing: path[(isAbstract ? 1 : 0)...])
             unsafe room.copyBytes(from: name)
         }
-        return unsafe withUnsafePointer(to: address) { pointer in
+        return try unsafe withUnsafePointer(to: address) { pointer throws(E) in
             let head = unsafe UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
-            return unsafe body(head, socklen_t(Self.pathOffset + name.count + 1))
+            return try unsafe body(head, socklen_t(Self.pathOffset + name.count + 1))
         }
     }
 }

@@ -40,11 +40,7 @@ public struct UnixListenOptions: Sendable, Hashable {
         try connection.validate()
         try ListenOptions.checkLimits(
             backlog: backlog, connectionsPerLoop: maximumConnectionsPerLoop)
-        if let permissions, permissions.rawValue & ~0o777 != 0 {
-            throw TCPOptions.invalid(
-                "permissions", "0o\(String(permissions.rawValue, radix: 8))",
-                "not between 0o0 and 0o777")
-        }
+        try BoundPath.validate(permissions)
     }
 
     /// What the accepted streams have in common.

@@ -70,4 +70,22 @@ enum LinuxCalls {
         guard unsafe heddle_peer_credentials(descriptor, &found) == 0 else { return nil }
         return (found.process, found.user, found.group)
     }
+
+    /// Sends one datagram with file descriptors, at most 253, without waiting; 0, or a negative status.
+    ///
+    /// - Parameter address: where to; nil for where the socket is connected.
+    static func send(
+        _ bytes: UnsafeRawBufferPointer, with descriptors: [Int32],
+        to address: (UnsafePointer<sockaddr>, socklen_t)?, from socket: Int32
+    ) -> Int32 {
+        let sent = unsafe heddle_send_descriptors(
+            socket, bytes.baseAddress, bytes.count, descriptors, UInt32(descriptors.count),
+            address?.0, address?.1 ?? 0)
+        return sent >= 0 ? 0 : -errno
+    }
+
+    /// Bytes of the kernel's memory that a Unix-domain socket has sent and nobody has received.
+    static func unreceivedBytes(of socket: Int32) -> Int32 {
+        heddle_unreceived_bytes(socket)
+    }
 }

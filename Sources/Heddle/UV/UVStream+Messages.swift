@@ -48,7 +48,8 @@ extension UVStream {
     /// bytes, or a negative status, and then no descriptor went.
     final func send(_ bytes: UnsafeRawBufferPointer, with descriptors: [Int32]) -> Int {
         let sent = unsafe heddle_send_descriptors(
-            descriptor, bytes.baseAddress, bytes.count, descriptors, UInt32(descriptors.count))
+            descriptor, bytes.baseAddress, bytes.count, descriptors, UInt32(descriptors.count), nil,
+            0)
         if sent >= 0 { return sent }
         return errno == EINTR ? Int(UVStatus.again) : Int(-errno)
     }

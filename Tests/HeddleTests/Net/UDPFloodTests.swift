@@ -45,7 +45,8 @@ extension HeddleTests {
                     try await loop.clock.sleep(for: .milliseconds(1))
                 }
                 let held = socket.core.unread
-                let batch = ReceivedMessages.capacity * (bytes + DatagramQueue.overheadBytes)
+                let batch =
+                    ReceivedMessages.capacity * (bytes + DatagramQueue<Datagram>.overheadBytes)
                 #expect(held.byteCount >= options.receiveQueueBytes)
                 #expect(held.byteCount < options.receiveQueueBytes + batch)
                 // It is not read any more, so it costs nothing.

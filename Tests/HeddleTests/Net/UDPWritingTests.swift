@@ -13,7 +13,7 @@ extension HeddleTests {
             let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
             try #require(socketpair(AF_UNIX, type, 0, &ends) == 0)
             _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-            let core = try DatagramCore(
+            let core = try UDPCore(
                 socket: Socket(descriptor: ends[0]), local: .loopback(port: 1),
                 remote: .loopback(port: 2), options: UDPOptions(), on: loop.core)
             return (UDPSocket(core: core), RawSocket(ends[1]))

@@ -1,37 +1,40 @@
 internal import Glibc
 
 /// Receiving: a batch for each turn of the loop into a bounded queue, and tasks that take from it.
-extension DatagramCore {
+extension DatagramCarrier {
     /// Runs in libuv's callback, once per turn: at most one batch, so that other work has its turn.
-    func takeIn() {
-        guard phase == .open, isReceiving else { return }
-        guard unread.byteCount < options.receiveQueueBytes else {
+    ///
+    /// - Returns: how many datagrams came.
+    @discardableResult
+    @inline(__always)
+    func takeIn() -> Int {
+        guard phase == .open, isReceiving else { return 0 }
+        let room = room
+        guard room > 0 else {
             // Full since the last turn, so whoever takes is slower than the network: leave the rest to the
             // kernel. Not at once: the usual taker has taken all by now, and that costs no system call.
             isReceiving = false
             isPaused = true
-            return
+            return 0
         }
         let messages = memory.received
         let count = messages.receive(
-            from: socket.descriptor, limit: options.maximumDatagramBytes)
-        guard count >= 0 else { return receivingFailed(with: count) }
+            from: socket.descriptor, limit: maximumDatagramBytes, controlBytes: controlBytes,
+            atMost: room)
+        guard count >= 0 else {
+            receivingFailed(with: count)
+            return 0
+        }
         unread.reserve(Int(count))
-        for index in 0..<Int(count) { append(index, of: messages) }
+        for index in 0..<Int(count) {
+            let message = takeMessage(index, of: messages)
+            counts.receivedBytes += UInt64(message.bytes.count)
+            if messages.isTruncated(index) { counts.truncated += 1 }
+            unread.append(message)
+        }
         counts.received += Int(count)
         reader?.wake(on: loop.queues)
-    }
-
-    private func append(_ index: Int, of messages: ReceivedMessages) {
-        let isTruncated = messages.isTruncated(index)
-        // The memory is used again for the next batch: the bytes are copied, and the name is read here.
-        let (bytes, address) = unsafe (
-            loop.pool.copy(RawSpan(_unsafeBytes: messages.bytes(index))),
-            SocketAddress(sockaddr: messages.takeName(index))
-        )
-        unread.append(Datagram(bytes, from: address, isTruncated: isTruncated))
-        counts.receivedBytes += UInt64(bytes.count)
-        if isTruncated { counts.truncated += 1 }
+        return Int(count)
     }
 
     private func receivingFailed(with status: Int32) {
@@ -49,7 +52,7 @@ extension DatagramCore {
     // MARK: Taking
 
     /// The next datagram.
-    func receive() async throws -> Datagram {
+    func receive() async throws -> Message {
         if unread.isEmpty || isTroubled { try await waitForDatagrams() }
         let datagram = unread.removeFirst()
         if isPaused { resumeIfRoom() }
@@ -57,7 +60,7 @@ extension DatagramCore {
     }
 
     /// All that has come, at least one.
-    func receiveBatch() async throws -> [Datagram] {
+    func receiveBatch() async throws -> [Message] {
         if unread.isEmpty || isTroubled { try await waitForDatagrams() }
         let datagrams = unread.removeAll()
         if isPaused { resumeIfRoom() }
@@ -95,19 +98,9 @@ extension DatagramCore {
     }
 
     private func resumeIfRoom() {
-        guard unread.byteCount <= options.receiveQueueBytes / 2, !isInputEnded else { return }
+        guard hasMuchRoom, !isInputEnded else { return }
         isPaused = false
         isReceiving = true
         watchWhatIsWanted()
-    }
-
-    /// Takes nothing more from the network; what has come may still be taken.
-    func endInput() {
-        guard !isInputEnded else { return }
-        isInputEnded = true
-        isReceiving = false
-        isPaused = false
-        watchWhatIsWanted()
-        reader?.wake(on: loop.queues)
     }
 }
