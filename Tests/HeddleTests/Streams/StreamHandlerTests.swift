@@ -99,8 +99,8 @@ extension HeddleTests {
                     #expect(peer != nil)
                 }
             ) { client, server in
-                // A handler that has thrown already may be known of here.
-                place == "opened" ? try? await client.write("x") : try await client.write("x")
+                // One that has thrown already may have ended the connection: the byte would be lost, and told of.
+                if place != "opened" { try await client.write("x") }
                 if place == "inputEnded" { try await client.shutdownWrite() }
                 // A client that reads faster than the handler writes would never have it wait.
                 if place == "drained" { try await full.wait() }
