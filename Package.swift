@@ -28,9 +28,12 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .target(name: "CHeddle"),
         .target(
             name: "Heddle",
-            dependencies: ["CLibuv", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "CLibuv", "CHeddle", .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -66,6 +69,7 @@ let samples = [
     "GracefulEcho", "Supervise",
     "LineCount",
     "FolderWatch", "StaticFiles", "Lookup", "UnixEcho",
+    "Filter", "Keys",
 ]
 
 package.targets += samples.map(sample)
