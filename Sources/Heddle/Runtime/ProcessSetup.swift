@@ -27,7 +27,7 @@ enum ProcessSetup {
     private static func occupyStandardDescriptors() {
         for number in STDIN_FILENO...STDERR_FILENO {
             guard fcntl(number, F_GETFD) < 0 else { continue }
-            // The lowest number that is free, which is this one.
+            // The lowest number that is free, which is this one. The system reads the path during the call only.
             let place = unsafe open("/", placeholderFlag | O_CLOEXEC)
             if place > STDERR_FILENO { close(place) }
         }

@@ -37,6 +37,7 @@ struct StandardStream {
     }
 
     private func begin() throws(IOError) -> Int32 {
+        // The system reads the path during the call only.
         let lock = unsafe Glibc.open("/proc/self/\(lockFile)", O_RDONLY | O_CLOEXEC)
         guard lock >= 0 else { throw IOError(errno: errno, "open", on: name) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
