@@ -28,9 +28,12 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .target(name: "CHeddle"),
         .target(
             name: "Heddle",
-            dependencies: ["CLibuv", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "CLibuv", "CHeddle", .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -65,7 +68,7 @@ let samples = [
     "BlockingWork", "WordCount", "UDPEcho",
     "GracefulEcho", "Supervise",
     "LineCount",
-    "FolderWatch", "StaticFiles", "Lookup", "UnixEcho", "LogSink",
+    "FolderWatch", "StaticFiles", "Lookup", "UnixEcho", "LogSink", "Filter", "Keys",
 ]
 
 package.targets += samples.map(sample)

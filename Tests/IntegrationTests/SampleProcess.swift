@@ -73,7 +73,7 @@ final class SampleProcess {
         try productsDirectory() + "/" + name
     }
 
-    private static func productsDirectory() throws -> String {
+    static func productsDirectory() throws -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let path = String(

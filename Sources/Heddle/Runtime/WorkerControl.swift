@@ -50,7 +50,7 @@ final class WorkerControl: @unchecked Sendable {
     }
 
     private func launch() {
-        ProcessSetup.ignoreBrokenPipeSignal()
+        ProcessSetup.prepare()
         do {
             let thread = try LoopThread(name: name) { self.runThread() }
             lock.withLock { self.thread = thread }
@@ -64,7 +64,7 @@ final class WorkerControl: @unchecked Sendable {
         guard lock.withLock({ lifecycle.start() }) == .launch else {
             throw IOError(.busy, "start worker", on: name, reason: "it was started before")
         }
-        ProcessSetup.ignoreBrokenPipeSignal()
+        ProcessSetup.prepare()
         if let main = prepare() { return main }
         throw lock.withLock { startFailure! }
     }

@@ -27,6 +27,10 @@ final class DescriptorRestorer: StreamOwner {
             _ = fcntl(keeper, F_SETFL, flags)
             Glibc.close(keeper)
         }
-        if let lock { Glibc.close(lock) }
+        if let lock {
+            // A program that is being started may have the descriptor for a moment more.
+            flock(lock, LOCK_UN)
+            Glibc.close(lock)
+        }
     }
 }

@@ -46,7 +46,9 @@ struct PipeDescriptor {
         _ number: Int32, name: String, wanted: PipeCore.Directions? = nil, lock: Int32? = nil
     ) throws(IOError) -> PipeDescriptor {
         let flags = fcntl(number, F_GETFL)
-        guard flags >= 0 else { throw IOError(errno: errno, "open", on: name) }
+        guard flags >= 0, flags & ProcessSetup.placeholderFlag == 0 else {
+            throw IOError(errno: EBADF, "open", on: name)
+        }
         let directions = try directions(of: flags, wanted, name)
         try checkType(of: number, name)
         let isTerminal = isatty(number) == 1
@@ -90,8 +92,15 @@ struct PipeDescriptor {
         guard unsafe fstat(number, &status) == 0 else {
             throw IOError(errno: errno, "open", on: name)
         }
-        if status.st_mode & S_IFMT == S_IFDIR {
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR:
             throw IOError(.wrongFileType, "open", on: name, reason: "it is a folder")
+        case S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK:
+            return
+        default:
+            // What the kernel makes for its own ends: eventfd(2), epoll(7).
+            throw IOError(
+                .wrongFileType, "open", on: name, reason: "it carries no stream of bytes")
         }
     }
 

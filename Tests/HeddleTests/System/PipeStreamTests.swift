@@ -12,12 +12,13 @@ extension HeddleTests {
             case named = "a named pipe"
             case adopted = "adopted descriptors"
             case offLoop = "an anonymous pipe used off its loop"
+            case standard = "standard input and output"
 
             var testDescription: String { rawValue }
 
             func with(
                 limits: StreamLimits = StreamLimits(),
-                _ body: @escaping @Sendable (PipeStream, PipeStream) async throws -> Void
+                _ body: @escaping @Sendable (ByteStream, ByteStream) async throws -> Void
             ) async throws {
                 switch self {
                 case .anonymous:
@@ -47,6 +48,17 @@ extension HeddleTests {
                             descriptor: near, on: loop, limits: limits)
                         let writing = try await PipeStream.adopting(
                             descriptor: far, on: loop, limits: limits)
+                        try await body(reading, writing)
+                    }
+                case .standard:
+                    try await withTestLoop { loop in
+                        let (near, far) = try rawPipe()
+                        let reading = try await StandardInput.open(
+                            .input.of(near), on: loop, limits: limits)
+                        let writing = try await StandardOutput.open(
+                            .output.of(far), on: loop, limits: limits)
+                        // The process's own stay open; these would keep the pipe's ends alive.
+                        for descriptor in [near, far] { close(descriptor) }
                         try await body(reading, writing)
                     }
                 }
