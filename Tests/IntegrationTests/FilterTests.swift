@@ -14,7 +14,7 @@ struct FilterTests {
         try await Runtime.run(.init(threads: 1)) { runtime in
             let loop = runtime.nextLoop
             return try await loop.files.withTemporaryDirectory { folder in
-                let filter = try SampleProcess.productsDirectory() + "/Filter"
+                let filter = try SampleProcess.path(of: "Filter")
                 var configuration = ChildProcess.Configuration(
                     .name("bash"), arguments: ["-c", "F=\(filter); D=\(folder); \(line)"])
                 configuration.timeout = .seconds(60)

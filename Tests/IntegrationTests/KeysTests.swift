@@ -7,7 +7,7 @@ import Testing
 @Suite(.together, .serialized, .timeLimit(.minutes(2)))
 struct KeysTests {
     private func keys() async throws -> TerminalProcess {
-        try await TerminalProcess([try SampleProcess.productsDirectory() + "/Keys"])
+        try await TerminalProcess([try SampleProcess.path(of: "Keys")])
     }
 
     @Test func `it shows keys and sizes until q, and leaves the terminal as it was`() async throws {
@@ -43,7 +43,7 @@ struct KeysTests {
     }
 
     @Test func `a shell holds it, has its terminal, and lets it go on`() async throws {
-        let program = try SampleProcess.productsDirectory() + "/Keys"
+        let program = try SampleProcess.path(of: "Keys")
         let shell = try await TerminalProcess([
             "bash", "--norc", "-m", "-c",
             "\(program); stty -a | grep -o .icanon; echo held; read x; fg; echo over; stty -a | grep -o .icanon",

@@ -73,7 +73,7 @@ final class SampleProcess {
         try productsDirectory() + "/" + name
     }
 
-    static func productsDirectory() throws -> String {
+    private static func productsDirectory() throws -> String {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let path = String(
