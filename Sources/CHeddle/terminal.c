@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -183,9 +184,18 @@ void heddle_terminal_end(void) {
     atomic_store(&terminal.is_taken, 0);
 }
 
-void heddle_terminal_pause(void) {
-    atomic_store(&terminal.is_paused, 1);
+// Whether a descriptor leads to the terminal that is raw.
+static int is_raw(int descriptor) {
+    struct stat one, other;
+    return atomic_load(&terminal.is_on) && fstat(descriptor, &one) == 0 && fstat(terminal.descriptor, &other) == 0
+        && one.st_rdev == other.st_rdev;
+}
+
+int heddle_terminal_pause(int descriptor) {
+    if (!is_raw(descriptor) || atomic_exchange(&terminal.is_paused, 1))
+        return 0;
     apply(&terminal.normal);
+    return 1;
 }
 
 void heddle_terminal_resume(void) {

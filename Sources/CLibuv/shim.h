@@ -34,6 +34,14 @@ static inline int heddle_name_thread(const char *name) {
     return pthread_setname_np(pthread_self(), name);
 }
 
+// A lock of one byte of an open file, which belongs to its description (F_OFD_SETLK of fcntl(2)): F_RDLCK, F_WRLCK or
+// F_UNLCK; -1 with the reason in errno.
+static inline int heddle_lock_byte(int file, int kind, off_t place, int waits) {
+    enum { set_lock = 37, set_lock_and_wait = 38 };
+    struct flock lock = {.l_type = (short)kind, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+    return fcntl(file, waits ? set_lock_and_wait : set_lock, &lock);
+}
+
 // sched_getaffinity(2) of the calling thread, as a mask of `bytes` bytes; negative on failure.
 static inline int heddle_get_affinity(size_t bytes, void *mask) {
     return (int)syscall(SYS_sched_getaffinity, 0, bytes, mask);

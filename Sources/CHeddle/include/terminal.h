@@ -14,8 +14,9 @@ int heddle_terminal_begin(int descriptor);
 /// Puts the terminal back, and the actions of signals too where nobody has set others since.
 void heddle_terminal_end(void);
 
-/// The mode from before, amid raw mode, until `heddle_terminal_resume`.
-void heddle_terminal_pause(void);
+/// The mode from before, amid raw mode, until `heddle_terminal_resume`. 0 and nothing is done if `descriptor` leads to
+/// another terminal than the raw one, or that is paused already; else 1.
+int heddle_terminal_pause(int descriptor);
 
-/// Raw mode again.
+/// Raw mode again, after a pause that did something.
 void heddle_terminal_resume(void);

@@ -10,6 +10,7 @@ extension LoopCore {
 
     private func drain() {
         let queues = queues
+        queues.beginTurn()
         var budget = Self.jobsPerDrain
         while budget > 0, let item = queues.popReady() {
             run(item)

@@ -10,6 +10,7 @@
         var ready = ReadyQueue()
         var corked = ReadyQueue()
         var parking: Unmanaged<Waiter>?
+        var turn: UInt32 = 0
     }
 
     // Valid from `init` to `destroy`, which the loop calls when nothing refers to it any more.
@@ -23,6 +24,17 @@
     func destroy() {
         unsafe state.deinitialize(count: 1)
         unsafe state.deallocate()
+    }
+
+    // MARK: Turns
+
+    /// Which turn of the loop this is: for what is bounded within each. Goes around.
+    @inline(__always)
+    var turn: UInt32 { unsafe state.pointee.turn }
+
+    @inline(__always)
+    func beginTurn() {
+        unsafe state.pointee.turn &+= 1
     }
 
     // MARK: Ready items

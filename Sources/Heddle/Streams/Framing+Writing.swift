@@ -175,7 +175,7 @@ extension StreamCore {
         }
         unsent.append(frame)
         if framing.delimiter.count > 0 { unsent.append(pool.copy(framing.delimiter.bytes)) }
-        if unsent.byteCount >= Self.straightOutBytes { send() } else { queues.cork(self) }
+        sendSoon()
     }
 
     /// Takes a copy of a frame in the handler's turn; false if there is no room for it.

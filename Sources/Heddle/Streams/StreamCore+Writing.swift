@@ -2,6 +2,10 @@
 extension StreamCore {
     /// Unsent bytes from which on a tick's end is not waited for.
     static let straightOutBytes = 16 * 1024
+    /// Writes of one stream that go straight out in one turn of the loop; then they wait for its end, and above
+    /// the high-water mark their tasks do. A peer that takes everything at once would keep a writer from ever
+    /// waiting, and the loop from everything else.
+    static let straightOutsPerTurn: UInt16 = 16
 
     /// Takes `bytes` whole, once fewer than the high-water mark are unsent; takes nothing if it throws.
     @inline(__always)
@@ -14,7 +18,7 @@ extension StreamCore {
     final func write(contentsOf pieces: [Bytes]) async throws {
         if !canTakeBytes { try await waitUntilWritable() }
         for piece in pieces where piece.count > 0 { unsent.append(piece) }
-        if unsent.byteCount >= Self.straightOutBytes { send() } else { queues.cork(self) }
+        sendSoon()
     }
 
     @inline(__always)
@@ -27,11 +31,30 @@ extension StreamCore {
     final func enqueue(_ bytes: Bytes) {
         guard bytes.count > 0 else { return }
         unsent.append(bytes)
-        if unsent.byteCount >= Self.straightOutBytes {
+        sendSoon()
+    }
+
+    /// Few bytes wait for the end of the tick, many do not.
+    @inline(__always)
+    final func sendSoon() {
+        if unsent.byteCount >= Self.straightOutBytes, mayGoStraightOut() {
             send()
         } else {
             queues.cork(self)
         }
+    }
+
+    /// Whether one more write may go straight out in this turn. The turn is known by its last 16 bits: once in a long
+    /// while a writer waits for one it need not have waited for.
+    final func mayGoStraightOut() -> Bool {
+        let turn = UInt16(truncatingIfNeeded: queues.turn)
+        if turn != straightOutTurn {
+            straightOutTurn = turn
+            straightOuts = 0
+        }
+        guard straightOuts < Self.straightOutsPerTurn else { return false }
+        straightOuts += 1
+        return true
     }
 
     /// Hands the kernel what it takes, and libuv the rest.

@@ -44,7 +44,14 @@
     @safe @exclusivity(unchecked) final var unread = ByteQueue()
     /// Taken from the user and not yet by the kernel; the first `inFlight` bytes are in libuv's hands.
     @safe @exclusivity(unchecked) final var unsent = ByteQueue()
-    @safe @exclusivity(unchecked) final var inFlight = 0
+    final var inFlight: Int {
+        @inline(__always) get { Int(inFlight32) }
+        @inline(__always) set { inFlight32 = UInt32(truncatingIfNeeded: newValue) }
+    }
+    // A half-word, as a write has less than 2 GiB, and next to it two quarters: see `mayGoStraightOut`.
+    @safe @exclusivity(unchecked) private final var inFlight32: UInt32 = 0
+    @safe @exclusivity(unchecked) final var straightOuts: UInt16 = 0
+    @safe @exclusivity(unchecked) final var straightOutTurn: UInt16 = 0
     /// All bytes ever sent, which tells a flush when its own have gone.
     @safe @exclusivity(unchecked) final var sentTotal: UInt64 = 0
     /// Why the connection broke, if it did.

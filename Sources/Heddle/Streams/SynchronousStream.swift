@@ -67,10 +67,10 @@ extension StreamCore {
     private final func enqueueSlowly(copying bytes: RawSpan) {
         sendGathered()
         guard machine.canWrite else { return }
-        if bytes.byteCount < Self.straightOutBytes {
-            enqueue(pool.copy(bytes))
-        } else {
+        if bytes.byteCount >= Self.straightOutBytes, unsent.isEmpty, mayGoStraightOut() {
             sendOrEnqueue(bytes)
+        } else {
+            enqueue(pool.copy(bytes))
         }
         holdIfFull()
     }

@@ -5,15 +5,18 @@ final class DescriptorRestorer: StreamOwner {
     private let lock: Int32?
     private let keeper: Int32?
     private let flags: Int32
+    private let share: FlagShare?
     private var isDone = false
 
     /// - Parameters:
     ///   - lock: a descriptor whose closing ends the exclusive use.
     ///   - keeper: a duplicate that keeps the description reachable, and the flags it had.
-    init(lock: Int32?, keeper: Int32? = nil, flags: Int32 = 0) {
+    ///   - share: the use of a socket that other streams may use too.
+    init(lock: Int32?, keeper: Int32? = nil, flags: Int32 = 0, share: FlagShare? = nil) {
         self.lock = lock
         self.keeper = keeper
         self.flags = flags
+        self.share = share
     }
 
     override func streamDidClose(_ stream: StreamCore) {
@@ -24,7 +27,11 @@ final class DescriptorRestorer: StreamOwner {
         guard !isDone else { return }
         isDone = true
         if let keeper {
-            _ = fcntl(keeper, F_SETFL, flags)
+            if let share {
+                share.end { _ = fcntl(keeper, F_SETFL, flags) }
+            } else {
+                _ = fcntl(keeper, F_SETFL, flags)
+            }
             Glibc.close(keeper)
         }
         if let lock {

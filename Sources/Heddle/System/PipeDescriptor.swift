@@ -39,7 +39,7 @@ struct PipeDescriptor {
     /// O_NONBLOCK belongs to the open file description, which other processes may have too: they would see their
     /// own reads and writes fail. So an anonymous pipe or a terminal is opened anew, by its entry in /proc; of what
     /// has no such thing (sockets, named pipes, whose writers may have gone already, the outer side of a
-    /// pseudo-terminal) the flag is put back when the stream has closed.
+    /// pseudo-terminal) the flag is put back when the stream has closed, and the others that use it here.
     ///
     /// - Parameter wanted: nil for the directions it is open for.
     static func borrowing(
@@ -65,9 +65,11 @@ struct PipeDescriptor {
             Glibc.close(duplicate)
             throw error
         }
+        let share = FlagShare(of: number)
         return PipeDescriptor(
             descriptor: duplicate, name: name, directions: directions, isTerminal: isTerminal,
-            restorer: DescriptorRestorer(lock: lock, keeper: keeper, flags: flags))
+            restorer: DescriptorRestorer(
+                lock: lock, keeper: keeper, flags: share?.flags ?? flags, share: share))
     }
 
     private static func directions(

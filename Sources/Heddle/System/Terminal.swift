@@ -83,10 +83,10 @@ public struct Terminal: Sendable, Hashable {
     /// Runs `body` in the mode from before, amid ``withRawMode(_:)`` of this terminal: for a program that is
     /// started from there, or a line to be typed. Raw mode is back at its end, however it ends.
     ///
-    /// Outside of raw mode it just runs `body`.
+    /// Where this terminal is not raw, it just runs `body`.
     public func withNormalMode<T>(_ body: () async throws -> T) async throws -> T {
-        TerminalGuard.pause()
-        defer { TerminalGuard.resume() }
+        let isPaused = TerminalGuard.pause(descriptor)
+        defer { if isPaused { TerminalGuard.resume() } }
         return try await body()
     }
 }

@@ -66,4 +66,26 @@ extension LinuxCalls {
         guard unsafe heddle_terminal_size(descriptor, &size) == 0 else { return nil }
         return (Int(size.ws_col), Int(size.ws_row))
     }
+
+    enum ByteLock {
+        case none, shared, exclusive
+    }
+
+    /// Sets the lock that an open file has on one byte, which belongs to its description (F_OFD_SETLK of fcntl(2)).
+    ///
+    /// - Returns: whether it has that lock now.
+    static func setLock(_ lock: ByteLock, of file: Int32, at place: Int, waits: Bool = false)
+        -> Bool
+    {
+        let kind =
+            switch lock {
+            case .none: F_UNLCK
+            case .shared: F_RDLCK
+            case .exclusive: F_WRLCK
+            }
+        while heddle_lock_byte(file, Int32(kind), off_t(place), waits ? 1 : 0) != 0 {
+            if errno != EINTR { return false }
+        }
+        return true
+    }
 }

@@ -24,9 +24,10 @@ enum TerminalGuard {
         heddle_terminal_end()
     }
 
-    /// The mode from before, until `resume`.
-    static func pause() {
-        heddle_terminal_pause()
+    /// The mode from before, until `resume`; false if it is there already, or the descriptor leads to a terminal that
+    /// is not raw.
+    static func pause(_ descriptor: Int32) -> Bool {
+        heddle_terminal_pause(descriptor) != 0
     }
 
     /// Raw mode again.

@@ -32,6 +32,47 @@ extension HeddleTests {
             }
         }
 
+        /// The peer takes everything at once, so no write has to wait for it.
+        @Test(arguments: [StreamKind.tcpIPv4, .unix, .pipe, .inHandler, .unixInHandler])
+        func `a writer that never has to wait leaves the loop its turns`(
+            kind: StreamKind
+        ) async throws {
+            try await kind.withPeer { near, peer in
+                let loop = near.core.loop.eventLoop!
+                let block = Bytes([UInt8](repeating: 7, count: 64 * 1024))
+                let isDone = Signal()
+                // Gets a turn only when the writer waits.
+                let draining = loop.task {
+                    while !isDone.hasFired {
+                        Self.drain(peer)
+                        try await loop.clock.sleep(for: .milliseconds(1))
+                    }
+                }
+                for _ in 0..<20 {
+                    let turns = Counter()
+                    loop.post { turns.add() }
+                    var writes = 0
+                    while turns.value == 0, writes < 100 {
+                        try await near.write(block)
+                        writes += 1
+                        Self.drain(peer)
+                    }
+                    #expect(turns.value == 1)
+                }
+                try await near.flush()
+                isDone.fire()
+                try await draining.value
+            }
+        }
+
+        private static func drain(_ peer: RawSocket) {
+            withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 16) { memory in
+                while recv(
+                    peer.descriptor, memory.baseAddress, memory.count, Int32(MSG_DONTWAIT)) > 0
+                {}
+            }
+        }
+
         @Test(arguments: StreamKind.all)
         func `a list of pieces leaves in one system call`(kind: StreamKind) async throws {
             try await kind.withPeer { near, peer in

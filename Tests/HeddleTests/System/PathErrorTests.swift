@@ -34,6 +34,17 @@ extension HeddleTests {
             Call("setPermissions") { path, _, loop in
                 try await loop.files.setPermissions(.ownerRead, of: path)
             },
+            Call("allows") { path, _, loop in
+                _ = try await loop.files.allows(.reading, to: path)
+            },
+            Call("setOwner") { path, _, loop in try await loop.files.setOwner(of: path) },
+            Call("setTimes") { path, _, loop in
+                try await loop.files.setTimes(access: timespec(), of: path)
+            },
+            Call("canonicalPath") { path, _, loop in
+                _ = try await loop.files.canonicalPath(of: path)
+            },
+            Call("space") { path, _, loop in _ = try await loop.files.space(at: path) },
             Call("destination") { path, _, loop in
                 _ = try await loop.files.destination(ofSymbolicLink: path)
             },

@@ -239,6 +239,63 @@ extension HeddleTests {
             }
         }
 
+        /// As of a program that inetd(8) has started, whose input and output are one socket.
+        @Test(arguments: [false, true], [false, true])
+        func `of a socket that is two streams the last to close puts the flags back`(
+            inOrder: Bool, waitedBefore: Bool
+        ) async throws {
+            try await withTestRuntime(threads: 2) { runtime in
+                let (near, far) = try RawSocket.pair()
+                defer { far.close() }
+                let second = dup(near.descriptor)
+                let other = dup(near.descriptor)
+                defer { close(other) }
+                if !waitedBefore { _ = fcntl(other, F_SETFL, fcntl(other, F_GETFL) | O_NONBLOCK) }
+                let streams = [
+                    try await PipeStream.adopting(
+                        descriptor: near.descriptor, on: runtime.loops[0]),
+                    try await PipeStream.adopting(descriptor: second, on: runtime.loops[1]),
+                ]
+                let (early, late) = inOrder ? (streams[0], streams[1]) : (streams[1], streams[0])
+                try await early.close()
+                #expect(fcntl(other, F_GETFL) & O_NONBLOCK != 0)
+                try await late.write("goes on")
+                try await late.flush()
+                #expect(try far.readOnce() == Array("goes on".utf8))
+                try await late.close()
+                // Only the first one has seen the flags from before: what others set is taken for its doing.
+                let waits = waitedBefore || inOrder
+                #expect((fcntl(other, F_GETFL) & O_NONBLOCK == 0) == waits)
+            }
+        }
+
+        /// Opened and closed from two loops at once: whoever is open finds it not waiting, and in the end it waits.
+        @Test func `streams of one socket that come and go at once leave its flags as they were`()
+            async throws
+        {
+            try await withTestRuntime(threads: 2) { runtime in
+                let (near, far) = try RawSocket.pair()
+                defer {
+                    near.close()
+                    far.close()
+                }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for loop in runtime.loops {
+                        group.addTask(executorPreference: loop.taskExecutor) {
+                            for _ in 0..<TestScale.times(500, full: 20_000) {
+                                let stream = try await PipeStream.adopting(
+                                    descriptor: dup(near.descriptor), on: loop)
+                                #expect(fcntl(near.descriptor, F_GETFL) & O_NONBLOCK != 0)
+                                try await stream.close()
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                #expect(fcntl(near.descriptor, F_GETFL) & O_NONBLOCK == 0)
+            }
+        }
+
         // MARK: What people get wrong
 
         @Test func `what is no pipe is refused, and nothing is left open`() async throws {

@@ -75,6 +75,16 @@ extension HeddleTests {
                         try await terminal.withNormalMode { throw Stop() }
                     }
                     #expect(try await pseudo.mode(on: loop) == raw)
+                    // Within itself, and of another terminal, it changes nothing.
+                    try await terminal.withNormalMode {
+                        try await terminal.withNormalMode {}
+                        #expect(try await pseudo.mode(on: loop) == before)
+                    }
+                    let other = try PseudoTerminal()
+                    let amidOther = try await Terminal(descriptor: other.inner).withNormalMode {
+                        try await pseudo.mode(on: loop)
+                    }
+                    #expect(amidOther == raw)
                 }
                 // Outside of raw mode there is nothing to do.
                 let outside = try await terminal.withNormalMode { 7 }
