@@ -5,7 +5,7 @@ extension StreamCore {
     /// Writes of one stream that go straight out in one turn of the loop; then they wait for its end, and above
     /// the high-water mark their tasks do. A peer that takes everything at once would keep a writer from ever
     /// waiting, and the loop from everything else.
-    static let straightOutsPerTurn: UInt16 = 16
+    static let straightOutsPerTurn: UInt16 = 4
 
     /// Takes `bytes` whole, once fewer than the high-water mark are unsent; takes nothing if it throws.
     @inline(__always)
