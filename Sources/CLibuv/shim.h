@@ -243,9 +243,12 @@ static inline pid_t heddle_start(const struct heddle_spawn *spawn) {
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pid_t child = fork();
     if (child == 0) {
-        heddle_become(spawn);
+        // Out of the way of the child's own descriptors.
+        int writer = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
+        if (writer >= 0)
+            heddle_become(spawn);
         failure = errno;
-        while (write(report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
+        while (write(writer >= 0 ? writer : report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
         _exit(127);
     }
     if (child < 0)

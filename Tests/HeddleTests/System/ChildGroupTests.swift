@@ -230,6 +230,26 @@ extension HeddleTests {
             }
         }
 
+        @Test func `what cannot start says why also to a process without standard descriptors`()
+            async
+        {
+            await #expect(processExitsWith: .success) {
+                try await withTestLoop { loop in
+                    let kept = (0...2).map { dup($0) }
+                    // The next descriptors of this process get these numbers, which the child's own want.
+                    for number in Int32(0)...2 { close(number) }
+                    var wrong = ChildProcess.Configuration(.name("no-such-program"))
+                    wrong.processGroupID = 0
+                    let refused = await ChildGroupTests.refusal(of: wrong, on: loop)
+                    for (number, keeper) in kept.enumerated() {
+                        dup2(keeper, Int32(number))
+                        close(keeper)
+                    }
+                    #expect(refused?.code == .notFound)
+                }
+            }
+        }
+
         @Test func `a process that ignores SIGCHLD hears of the end of a program in a group`() async
         {
             await #expect(processExitsWith: .success) {
