@@ -214,11 +214,27 @@ static inline void heddle_become(const struct heddle_spawn *spawn) {
     execvp(spawn->file, spawn->arguments);
 }
 
+// Has this process keep the children that have ended until it waits for them. One that ignores SIGCHLD, as it may
+// have been started to, keeps none, and nobody could tell how they ended; libuv's own handler does the same.
+static inline void heddle_keep_ended_children(void) {
+    struct sigaction action;
+    if (sigaction(SIGCHLD, NULL, &action))
+        return;
+    int is_ignored = !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN;
+    if (!is_ignored && !(action.sa_flags & SA_NOCLDWAIT))
+        return;
+    if (is_ignored)
+        action.sa_handler = SIG_DFL;
+    action.sa_flags &= ~SA_NOCLDWAIT;
+    sigaction(SIGCHLD, &action, NULL);
+}
+
 // Starts the program and returns when it has begun: its number, or the negative errno of what failed, and then
 // nothing is left of the child.
 static inline pid_t heddle_start(const struct heddle_spawn *spawn) {
     extern int pipe2(int[2], int);
     int report[2], failure = 0;
+    heddle_keep_ended_children();
     if (pipe2(report, O_CLOEXEC))
         return -errno;
     // No handler of ours may run in the child.
@@ -227,9 +243,12 @@ static inline pid_t heddle_start(const struct heddle_spawn *spawn) {
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pid_t child = fork();
     if (child == 0) {
-        heddle_become(spawn);
+        // Out of the way of the child's own descriptors.
+        int writer = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
+        if (writer >= 0)
+            heddle_become(spawn);
         failure = errno;
-        while (write(report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
+        while (write(writer >= 0 ? writer : report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
         _exit(127);
     }
     if (child < 0)

@@ -53,7 +53,9 @@ final class LoadSocket: LoadClient, @unchecked Sendable {
         let patience = UInt64(plan.timeout / .nanoseconds(1))
         while !isOver {
             try await clock.sleep(for: interval)
-            let free = window.giveUp(sentBefore: Stopwatch.now - patience)
+            // The clock begins with the machine, which may be younger than the patience is long.
+            let (limit, isTooEarly) = Stopwatch.now.subtractingReportingOverflow(patience)
+            let free = window.giveUp(sentBefore: isTooEarly ? 0 : limit)
             lost += free.count
             brief.recorder.lose(free.count)
             if !brief.end.hasCome { try await send(free) }

@@ -69,7 +69,7 @@ struct LawTests {
             for line in file.lines(matching: /\b(Task|Thread)\.sleep\b|\b[un]?(nano)?sleep\(/) {
                 let isLoopClock =
                     file.code[line..<min(line + 2, file.code.count)].joined()
-                    .firstMatch(of: /\bclock\.sleep\(|clock: \w*\.?clock\b/) != nil
+                    .firstMatch(of: /clock\.sleep\(|clock: \w*\.?clock/) != nil
                 let isExplained = file.commentAbove(line).contains("// Sleeps: ")
                 #expect(
                     isLoopClock || isExplained,

@@ -40,9 +40,10 @@ struct SourceFile: Sendable {
     /// `path:number`, as editors and compilers say it.
     func place(_ line: Int) -> String { "\(path):\(line + 1)" }
 
-    /// The lines whose code matches.
+    /// The lines whose code matches. Words end at dots: by Unicode's rules, which are the default, `Queue.main` is one.
     func lines(matching pattern: some RegexComponent) -> [Int] {
-        code.indices.filter { code[$0].firstMatch(of: pattern) != nil }
+        let pattern = pattern.regex.wordBoundaryKind(.simple)
+        return code.indices.filter { code[$0].firstMatch(of: pattern) != nil }
     }
 
     /// Whether a line holds a comment and no code.

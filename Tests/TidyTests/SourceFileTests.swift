@@ -37,6 +37,11 @@ struct SourceFileTests {
         #expect(file.lines(matching: /let after = 1/) == [7])
     }
 
+    @Test func `a word ends at a dot`() {
+        let file = SourceFile(path: "", text: "Dispatch.DispatchQueue.main.sync {}")
+        #expect(file.lines(matching: /\bDispatchQueue\b/) == [0])
+    }
+
     @Test func `code inside an interpolation is code`() {
         #expect(file.lines(matching: /words\.map \{/) == [5])
     }

@@ -12,10 +12,11 @@ protocol LoopMember: AnyObject {
 }
 
 extension LoopCore {
-    /// Has a member take part in the stop. Once all have been told of the loop's end it is not kept: it and the
-    /// loop would hold each other for ever.
+    /// Has a member take part in the stop. One that comes when all have been told of the loop's end is told of it
+    /// at once, and not kept: it and the loop would hold each other for ever.
     func addMember(_ member: any LoopMember) {
-        if !haveMembersEnded { members[ObjectIdentifier(member)] = member }
+        guard !haveMembersEnded else { return member.loopEnded() }
+        members[ObjectIdentifier(member)] = member
     }
 
     func removeMember(_ member: any LoopMember) {

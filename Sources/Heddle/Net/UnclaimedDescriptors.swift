@@ -9,10 +9,13 @@ struct UnclaimedDescriptors {
         let descriptors: [Int32]
         /// Whether the message had more than this process could have.
         let areLost: Bool
+
+        /// What it counts for: a loss is remembered until it was told, and that takes room too.
+        var count: Int { areLost ? 1 : descriptors.count }
     }
 
     private var arrivals: [Arrival] = []
-    /// How many there are.
+    /// How many there are, and how many losses to tell of.
     private(set) var count = 0
     /// How many bytes have come so far.
     var position: UInt64 = 0
@@ -25,7 +28,7 @@ struct UnclaimedDescriptors {
         arrivals.append(
             Arrival(
                 position: position, descriptors: areLost ? [] : descriptors, areLost: areLost))
-        count += arrivals[arrivals.count - 1].descriptors.count
+        count += arrivals[arrivals.count - 1].count
     }
 
     /// Gives away what came with the first `end` bytes; nil, once, where something was lost.
@@ -34,14 +37,11 @@ struct UnclaimedDescriptors {
         var used = 0
         defer { arrivals.removeFirst(used) }
         for arrival in arrivals where arrival.position < end {
-            if arrival.areLost {
-                guard taken.isEmpty else { break }
-                used += 1
-                return nil
-            }
+            if arrival.areLost, !taken.isEmpty { break }
             used += 1
+            count -= arrival.count
+            if arrival.areLost { return nil }
             taken += arrival.descriptors
-            count -= arrival.descriptors.count
         }
         return taken
     }

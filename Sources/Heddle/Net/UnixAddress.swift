@@ -103,7 +103,7 @@ extension UnixAddress: CustomStringConvertible {
     }
 }
 
-// Unsafe: the name is at most as long as `sun_path`, less a NUL; the system tells how many bytes it wrote.
+// Unsafe: the name is at most as long as `sun_path`, an abstract one less a NUL; the system tells how many bytes it wrote.
 extension UnixAddress {
     private static let pathOffset = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)!
 
@@ -143,7 +143,9 @@ extension UnixAddress {
         }
         return try unsafe withUnsafePointer(to: address) { pointer throws(E) in
             let head = unsafe UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self)
-            return try unsafe body(head, socklen_t(Self.pathOffset + name.count + 1))
+            // A peer's path may fill the structure, and has no NUL then.
+            let length = min(Self.pathOffset + name.count + 1, MemoryLayout<sockaddr_un>.size)
+            return try unsafe body(head, socklen_t(length))
         }
     }
 }

@@ -44,13 +44,19 @@ extension UnixConnection {
 
     /// The next bytes, and the descriptors that came with them; nil at the end of the input.
     ///
-    /// - Throws: as ``ByteStream/read()`` and ``takeDescriptors()``.
+    /// - Throws: as ``ByteStream/read()`` and ``takeDescriptors()``. What that throws costs no bytes: the next call
+    ///   gets them.
     public func receive() async throws -> Message? {
         guard core.loop.isCurrent else {
             return try await core.loop.hop { try await self.receive() }
         }
         guard let bytes = try await core.read(upTo: .max) else { return nil }
-        return Message(bytes: bytes, descriptors: try await takeDescriptors())
+        do {
+            return Message(bytes: bytes, descriptors: try claimed())
+        } catch {
+            core.putBack([bytes])
+            throw error
+        }
     }
 
     /// The descriptors that came with bytes that were read and that nobody has taken, in their order; none if
@@ -65,6 +71,10 @@ extension UnixConnection {
         guard core.loop.isCurrent else {
             return try await core.loop.hop { try await self.takeDescriptors() }
         }
-        return try stream.takeDescriptors().map { FileDescriptor(rawValue: $0) }
+        return try claimed()
+    }
+
+    private func claimed() throws -> [FileDescriptor] {
+        try stream.takeDescriptors().map { FileDescriptor(rawValue: $0) }
     }
 }

@@ -6,7 +6,7 @@ public struct UnixOptions: Sendable, Hashable {
 
     /// File descriptors that may have come and not been taken, at which the stream is no longer read until some
     /// are; 0 takes none: the kernel then closes those that come. One message, of at most 253 descriptors, may be
-    /// held beyond this.
+    /// held beyond this. One whose descriptors were lost counts for one, until that was told.
     public var maximumUnclaimedDescriptors = 0
 
     /// The bounds of the stream's own buffers.

@@ -45,14 +45,14 @@ extension UnixStream {
         }
         guard machine.life == .open else { throw failure ?? closedError("take descriptors from") }
         let taken = unclaimed.take(before: unclaimed.position &- UInt64(unread.byteCount))
+        if unclaimed.isFull, unclaimed.count <= settings.maximumUnclaimedDescriptors / 2 {
+            unclaimed.isFull = false
+            if !machine.isPaused, machine.mayReceive, phase == .open { resumeReading() }
+        }
         guard let taken else {
             throw IOError(
                 .resourcesExhausted, "take descriptors from", on: subject,
                 reason: "some were lost, since this process may have no more")
-        }
-        if unclaimed.isFull, unclaimed.count <= settings.maximumUnclaimedDescriptors / 2 {
-            unclaimed.isFull = false
-            if !machine.isPaused, machine.mayReceive, phase == .open { resumeReading() }
         }
         return taken
     }

@@ -63,7 +63,6 @@ final class AcceptQueue: @unchecked Sendable {
 
     /// Stops listening; connections that nobody took are closed.
     func beginClose() {
-        guard !isClosed else { return }
         isClosed = true
         acceptor?.close()
         for stream in ready { stream.beginClose() }

@@ -50,12 +50,6 @@ final class ServerShare: StreamOwner, @unchecked Sendable {
         acceptor = try Acceptor.listening(on: socket, address: address, core: core, client: self)
     }
 
-    /// Joins the loop's members, so that a stop of the loop reaches this share.
-    func join() {
-        if core.haveMembersEnded { return loopEnded() }
-        core.addMember(self)
-    }
-
     /// Lets go of the other shares, when no loop has seen this one.
     func abandon() {
         placement = nil

@@ -39,7 +39,7 @@ final class StreamServer: Sendable {
         for (index, share) in shares.enumerated() {
             do {
                 try await share.core.hop {
-                    share.join()
+                    share.core.addMember(share)
                     if index < sockets.count { try share.listen(on: sockets[index]) }
                 }
             } catch {

@@ -19,7 +19,7 @@ public final class UDPServer: Sendable {
         let shares = sockets.map { UDPShare(socket: $0) }
         localAddress = sockets[0].localAddress
         scope = ServerScope(shares)
-        for share in shares { try await share.core.hop { share.join() } }
+        for share in shares { try await share.core.hop { share.core.addMember(share) } }
     }
 
     deinit {

@@ -16,12 +16,6 @@ final class UDPShare: ServingShare, @unchecked Sendable {
     /// Safe to use from any thread.
     var core: LoopCore { socket.core.loop }
 
-    /// Joins the loop's members, so that a stop of the loop reaches this share.
-    func join() {
-        if core.isRefusingWork { return loopEnded() }
-        core.addMember(self)
-    }
-
     /// Serves the socket until the handler returns. Cancelling the task cancels the handler.
     func serve(_ handler: @escaping UDPServer.Handler) async throws {
         guard !isServed else {

@@ -28,6 +28,8 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
     private let grace: Duration
     private let timeout: Duration?
     private(set) var status: TerminationStatus?
+    /// Whether other code has waited for it, so that nobody knows how it ended.
+    private var isTaken = false
     private var isTerminating = false
     /// Whether the leader has ended while it was terminated, and its group is still there.
     private var isGroupLeft = false
@@ -128,6 +130,11 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
         ended()
     }
 
+    override func wasTaken() {
+        isTaken = true
+        ended()
+    }
+
     private func ended() {
         loop.cancel(timeoutAlarm)
         close()
@@ -198,7 +205,12 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
             waiters.removeAll { $0 === waiter }
             if waiter.end == .cancelled { throw CancellationError() }
         }
-        guard let status else { throw loop.stoppedError("wait for", on: subject) }
+        guard let status else {
+            guard isTaken else { throw loop.stoppedError("wait for", on: subject) }
+            throw IOError(
+                .system, "wait for", on: subject,
+                reason: "other code of this process has waited for it")
+        }
         if hasTimedOut, let timeout {
             throw IOError(
                 .timedOut, "run", on: subject, reason: "it did not end within \(timeout.text)")

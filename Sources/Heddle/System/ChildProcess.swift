@@ -38,7 +38,8 @@ public final class ChildProcess: Sendable {
     ///
     /// Blocks the loop for as long as the system takes to make a process, less than a millisecond for a small
     /// program, and the longer the more memory this one has (fork(2)). The process gets the standard streams
-    /// and what is not closed on exec, the default action of every signal, and no blocked signals.
+    /// and what is not closed on exec, the default action of every signal, and no blocked signals. This process
+    /// ignores SIGCHLD no more, if it did: it would not learn how its children end.
     ///
     /// - Throws: ``IOError`` with ``IOError/Code/notFound`` if there is no such program or working folder,
     ///   ``IOError/Code/permissionDenied``, ``IOError/Code/invalidArgument`` for a text with a NUL byte, a name
@@ -80,7 +81,8 @@ public final class ChildProcess: Sendable {
     /// - Returns: how it ended, whatever that was.
     /// - Throws: `CancellationError` when the waiting task is cancelled, and the process runs on;
     ///   ``IOError/Code/timedOut`` if it was ended because of ``Configuration/timeout``;
-    ///   ``IOError/Code/loopStopped`` if its loop ended and it cannot be told how the process did.
+    ///   ``IOError/Code/loopStopped`` if its loop ended and it cannot be told how the process did;
+    ///   ``IOError/Code/system`` if other code has waited for a process in a group (waitpid(2)), and so knows.
     public func wait() async throws -> TerminationStatus {
         let core = core
         guard core.loop.isCurrent else {

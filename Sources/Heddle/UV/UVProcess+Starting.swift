@@ -65,7 +65,8 @@ extension UVProcess {
         let descriptor = LinuxCalls.openProcess(process)
         guard descriptor >= 0 else {
             let error = UVError(status: -errno)
-            end(process)
+            // Other code may have waited for it: then the number is not ours to kill.
+            if waitpid(process, nil, WNOHANG) == 0 { end(process) }
             throw error
         }
         return (process, descriptor)

@@ -90,14 +90,16 @@ class UVProcess: UVHandle {
         if waited == processID {
             didExit(status: Int64(word >> 8 & 0xFF), signal: word & 0x7F)
         } else if waited < 0, errno == ECHILD {
-            // Somebody else has waited for it: as with libuv, nothing comes.
-            _ = unsafe uv_poll_stop(raw(as: uv_poll_t.self))
+            wasTaken()
         }
     }
 
     override func didClose() {
         if watched >= 0 { _ = Glibc.close(watched) }
     }
+
+    /// Runs on the loop when a child that libuv did not start has ended, and other code has waited for it.
+    func wasTaken() {}
 
     /// Runs on the loop when the child has ended and was waited for: its number may be another's now.
     func didExit(status: Int64, signal: Int32) {}

@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 import Testing
 
@@ -57,6 +58,31 @@ extension HeddleTests {
 
         @Test func `bytes that are no text print as their numbers`() throws {
             #expect(try UnixAddress("@a\u{1}\u{7F}b").description == "@a\\x01\\x7fb")
+        }
+
+        @Test func `a peer's path of 108 bytes, which others may bind, can be connected to`()
+            async throws
+        {
+            try await withTestFolder { _, folder in
+                // One byte more than leaves room for a NUL.
+                let path = folder.string + "/" + String(repeating: "p", count: 107 - folder.length)
+                let socket = try Socket.unix(for: "bind", on: path)
+                defer { socket.close() }
+                var raw = sockaddr_un()
+                raw.sun_family = sa_family_t(AF_UNIX)
+                withUnsafeMutableBytes(of: &raw.sun_path) { $0.copyBytes(from: path.utf8) }
+                let status = withUnsafeBytes(of: &raw) {
+                    bind(
+                        socket.descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self),
+                        socklen_t($0.count))
+                }
+                #expect(status == 0 && listen(socket.descriptor, 1) == 0)
+                let address = try #require(socket.unixAddress(ofPeer: false))
+                #expect("\(address)" == path && path.utf8.count == 108)
+                let client = try Socket.unix(for: "connect to", on: path)
+                defer { client.close() }
+                #expect(client.connect(to: address) == 0)
+            }
         }
 
         @Test func `what the system is given it gives back`() throws {

@@ -265,37 +265,6 @@ extension HeddleTests {
             }
         }
 
-        @Test func `without room for descriptors some are lost, which is told once`() async {
-            await #expect(processExitsWith: .success) {
-                try await withTestLoop { loop in
-                    var options = UnixOptions()
-                    options.maximumUnclaimedDescriptors = 16
-                    let (near, far) = try await UnixConnection.pair(on: loop, options: options)
-                    let some = FileDescriptor.standardError
-                    try await near.send(descriptors: [some, some, some, some], with: "lost")
-                    let limit = DescriptorLimit.allowing(0)
-                    // The numbers below the highest that are free go too.
-                    var fillers: [Int32] = []
-                    while case let filler = dup(2), filler >= 0 { fillers.append(filler) }
-                    #expect(try await far.read(exactly: 4) == "lost")
-                    for filler in fillers { close(filler) }
-                    limit.restore()
-                    let error = await #expect(throws: IOError.self) {
-                        try await far.takeDescriptors()
-                    }
-                    #expect(error?.code == .resourcesExhausted)
-                    #expect(try await far.takeDescriptors() == [])
-                    try await near.send(descriptors: [some], with: "kept")
-                    let message = try await far.receive()
-                    #expect(message?.bytes == "kept")
-                    for descriptor in message?.descriptors ?? [] { try descriptor.close() }
-                    #expect(message?.descriptors.count == 1)
-                    try await near.close()
-                    try await far.close()
-                }
-            }
-        }
-
         @Test(.enabled(if: hasPython, "no python3 here"))
         func `descriptors pass to another process and back`() async throws {
             try await withTestFolder { loop, folder in

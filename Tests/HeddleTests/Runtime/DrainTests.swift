@@ -66,6 +66,17 @@ extension HeddleTests {
             try await heart.value
         }
 
+        @Test func `a member that comes after the loop's end is told of it at once`() async throws {
+            let worker = Worker(name: "late")
+            try worker.start()
+            let core = try worker.loop.core
+            try await waiting { try await worker.stop(within: .seconds(1)) }
+            let server = FakeServer(on: core)
+            try await core.hop { core.addMember(server) }
+            #expect(server.calls.all == ["ended"])
+            #expect(core.members.isEmpty)
+        }
+
         @Test func `a drain ends as soon as nothing is left`() async throws {
             let worker = Worker(name: "quick")
             try worker.start()

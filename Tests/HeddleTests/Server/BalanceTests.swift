@@ -110,7 +110,7 @@ extension HeddleTests {
                     placement: placement, reports: reports)
             }
             placement.setShares(shares)
-            for share in shares { try await share.core.hop { share.join() } }
+            for share in shares { try await share.core.hop { share.core.addMember(share) } }
             try await shares[0].core.hop { try shares[0].listen(on: listening.sockets[0]) }
             return (listening.address, shares)
         }

@@ -136,6 +136,27 @@ extension HeddleTests {
             }
         }
 
+        @Test func `what was accepted before accepting broke closes with the listener`()
+            async throws
+        {
+            try await withTestRuntime(threads: 1) { runtime in
+                let (accepted, peer) = try RawSocket.pair()
+                defer { peer.close() }
+                let address = UnixAddress.forTest()
+                await runtime.loops[0].run { loop in
+                    let queue = AcceptQueue(
+                        core: loop.core, address: .unix(address),
+                        settings: UnixListenOptions().settings(of: address))
+                    queue.accepted(Socket(descriptor: accepted.descriptor), from: nil)
+                    queue.acceptFailed(
+                        IOError(.system, "accept on", on: "\(address)", reason: "a test"),
+                        isFinal: true)
+                    queue.beginClose()
+                }
+                #expect(try peer.readToEnd() == [])
+            }
+        }
+
         @Test func `an address in use is named`() async throws {
             try await withTestLoop { loop in
                 let first = try await listener(on: loop)
