@@ -28,8 +28,9 @@ extension InotifyWatch {
 
     /// Has a thread of the pool watch the new folders and look at what lies in them. Nothing is read meanwhile.
     func beginScan() {
-        guard let eventLoop = core.eventLoop else { return }
         stop()
+        // Without one, the loop is ending, and closes this.
+        guard let eventLoop = core.eventLoop else { return }
         eventLoop.task { await self.scan() }
     }
 
