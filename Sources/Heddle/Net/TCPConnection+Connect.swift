@@ -33,12 +33,12 @@ extension TCPConnection {
     ///
     /// `body` runs on `loop`, and its reads and writes cost as little there as those of a server's connections:
     /// one cancellation handler is set for all of them. What it wrote is sent before this returns
-    /// (``close()``); a cancelled task resets the connection instead.
+    /// (``ByteStream/close()``); a cancelled task resets the connection instead.
     ///
     /// - Parameters: as in ``connect(to:on:timeout:options:resolver:)``.
     /// - Returns: what `body` returned.
-    /// - Throws: as ``connect(to:on:timeout:options:resolver:)``; what `body` threw; as ``close()`` if that found
-    ///   what was written lost.
+    /// - Throws: as ``connect(to:on:timeout:options:resolver:)``; what `body` threw; as ``ByteStream/close()`` if that
+    ///   found what was written lost.
     public static func withConnection<R: Sendable>(
         to endpoint: Endpoint, on loop: EventLoop, timeout: Duration = .seconds(30),
         options: TCPOptions = TCPOptions(), resolver: any HostResolver = .system,
