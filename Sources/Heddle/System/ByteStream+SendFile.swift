@@ -26,11 +26,16 @@ extension ByteStream {
         let part = try FilePart(
             descriptor: file.core.file.descriptor, path: file.path.string, offset: offset,
             count: count)
+        guard core.loop.isCurrent else {
+            return try await core.loop.hop { try await self.send(part, of: file) }
+        }
+        return try await send(part, of: file)
+    }
+
+    /// On the loop, so that at its end the file is let go before the loop is gone.
+    private final func send(_ part: FilePart, of file: File) async throws -> Int64 {
         try await file.core.hold(for: FilePart.operation)
         defer { file.core.letGo() }
-        guard core.loop.isCurrent else {
-            return try await core.loop.hop { try await self.core.sendFile(part) }
-        }
         return try await core.sendFile(part)
     }
 }
