@@ -8,6 +8,9 @@ internal import Glibc
 /// on a file of the process, on the byte of the socket's inode number, and whoever gets that byte alone is the
 /// only one. A socket's inode has one description; a named pipe's may have many, which are left to themselves.
 struct FlagShare {
+    /// A byte that no inode has: whoever comes or goes has it for a moment, alone.
+    private static let turn = Int.max - 1
+
     private let file: Int32
     private let place: Int
     /// The flags that the socket had before any of them.
@@ -22,26 +25,27 @@ struct FlagShare {
         place = Int(truncatingIfNeeded: status.st_ino & UInt(Int.max))
         file = unsafe Glibc.open("/proc/self/comm", O_RDWR | O_CLOEXEC)
         guard file >= 0 else { return nil }
+        guard LinuxCalls.setLock(.exclusive, of: file, at: Self.turn, waits: true) else {
+            Glibc.close(file)
+            return nil
+        }
         let isFirst = LinuxCalls.setLock(.exclusive, of: file, at: place)
         let now = fcntl(descriptor, F_GETFL)
         // The others have it not waiting.
         flags = isFirst ? now : now & ~O_NONBLOCK
-        // Waits for nobody but who puts the flags back at this moment.
-        guard LinuxCalls.setLock(.shared, of: file, at: place, waits: true) else {
-            Glibc.close(file)
-            return nil
-        }
+        _ = LinuxCalls.setLock(.shared, of: file, at: place)
+        _ = LinuxCalls.setLock(.none, of: file, at: Self.turn)
     }
 
     /// Ends the use, and calls `putBack` if it was the last.
     func end(_ putBack: () -> Void) {
-        // Given up first: of two that end at once, one at least finds itself alone.
+        _ = LinuxCalls.setLock(.exclusive, of: file, at: Self.turn, waits: true)
+        // Given up first, for it is shared; nobody comes or goes meanwhile.
         _ = LinuxCalls.setLock(.none, of: file, at: place)
-        if LinuxCalls.setLock(.exclusive, of: file, at: place) {
-            putBack()
-            // A program that is being started may have the description for a moment more.
-            _ = LinuxCalls.setLock(.none, of: file, at: place)
-        }
+        if LinuxCalls.setLock(.exclusive, of: file, at: place) { putBack() }
+        // A program that is being started may have the description for a moment more.
+        _ = LinuxCalls.setLock(.none, of: file, at: place)
+        _ = LinuxCalls.setLock(.none, of: file, at: Self.turn)
         Glibc.close(file)
     }
 }
