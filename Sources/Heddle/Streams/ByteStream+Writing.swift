@@ -41,14 +41,11 @@ extension ByteStream {
 
     @usableFromInline
     func takeNow(_ string: String) -> Bool {
-        guard core.loop.isCurrent, core.canTakeBytes else { return false }
         var string = string
-        string.withUTF8 { utf8 in
+        return string.withUTF8 { utf8 in
             // The span is used only while the string lends its storage.
-            let bytes = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(utf8))
-            core.enqueue(core.pool.copy(bytes))
+            unsafe takeNow(copying: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(utf8)))
         }
-        return true
     }
 
     /// Writes a copy of `bytes`; as ``write(_:)-(Bytes)``.

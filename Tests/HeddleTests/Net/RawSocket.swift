@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 @testable import Heddle
 
@@ -49,6 +50,13 @@ struct RawSocket: Sendable {
             socket.close()
             throw error
         }
+    }
+
+    /// Both ends of a pipe; the writing one is what tests send away.
+    static func pipe() throws -> (end: RawSocket, sent: FileDescriptor) {
+        let (reading, writing) = try FileDescriptor.pipe()
+        for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
+        return (RawSocket(reading.rawValue), writing)
     }
 
     /// Two connected stream sockets of the Unix family.

@@ -13,13 +13,6 @@ extension HeddleTests {
             return options
         }
 
-        /// Both ends of a pipe; the writing one is what tests send away.
-        private static func pipe() throws -> (end: RawSocket, sent: FileDescriptor) {
-            let (reading, writing) = try FileDescriptor.pipe()
-            for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
-            return (RawSocket(reading.rawValue), writing)
-        }
-
         @Test func `what was sent is a duplicate that works, closed on exec, to any address`()
             async throws
         {
@@ -30,7 +23,7 @@ extension HeddleTests {
                     to: .forTest(), on: loop, options: Self.takers())
                 let ways = [(near, far, nil), (bound, bound, bound.localAddress)]
                 for (sender, receiver, address) in ways {
-                    let (end, sent) = try Self.pipe()
+                    let (end, sent) = try RawSocket.pipe()
                     defer { end.close() }
                     try await sender.send("take this", to: address, descriptors: [sent])
                     try sent.close()
@@ -53,7 +46,7 @@ extension HeddleTests {
             try await withTestLoop { loop in
                 let (near, far) = try await UnixDatagramSocket.pair(
                     on: loop, options: Self.takers(1_000))
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 let counts = [0, 1, 0, 2, 253, 0]
                 let failures = try await near.send(
                     counts.map {
@@ -75,7 +68,7 @@ extension HeddleTests {
 
         @Test(arguments: ["close", "drop", "stop"])
         func `those that nobody took are closed with the socket`(how: String) async throws {
-            let (end, sent) = try Self.pipe()
+            let (end, sent) = try RawSocket.pipe()
             defer { end.close() }
             try await withTestLoop { loop in
                 var pair: (UnixDatagramSocket, UnixDatagramSocket)? =
@@ -103,7 +96,7 @@ extension HeddleTests {
                 for receivesCredentials in [false, true] {
                     options.receivesCredentials = receivesCredentials
                     let (near, far) = try await UnixDatagramSocket.pair(on: loop, options: options)
-                    let (end, sent) = try Self.pipe()
+                    let (end, sent) = try RawSocket.pipe()
                     try await near.send("x", descriptors: [sent])
                     try sent.close()
                     let datagram = try await waiting { try await far.receive() }
@@ -124,7 +117,7 @@ extension HeddleTests {
             try await withTestRuntime(threads: 2) { runtime in
                 let (near, far) = try await UnixDatagramSocket.pair(
                     on: runtime.loops[0], and: runtime.loops[1], options: Self.takers(4))
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 let sending = runtime.loops[0].task {
                     for _ in 0..<200 { try await near.send("x", descriptors: [sent]) }
                 }
@@ -151,7 +144,7 @@ extension HeddleTests {
                 try await withTestLoop { loop in
                     let (near, far) = try await UnixDatagramSocket.pair(
                         on: loop, options: Self.takers())
-                    let (end, sent) = try Self.pipe()
+                    let (end, sent) = try RawSocket.pipe()
                     try await near.send("many", descriptors: [sent, sent, sent, sent])
                     try sent.close()
                     let limit = DescriptorLimit.allowing(0)

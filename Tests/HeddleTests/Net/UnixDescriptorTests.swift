@@ -13,17 +13,10 @@ extension HeddleTests {
             return options
         }
 
-        /// Both ends of a pipe; the writing one is what tests send away.
-        private static func pipe() throws -> (end: RawSocket, sent: FileDescriptor) {
-            let (reading, writing) = try FileDescriptor.pipe()
-            for end in [reading, writing] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
-            return (RawSocket(reading.rawValue), writing)
-        }
-
         @Test func `what was sent is a duplicate that works, closed on exec`() async throws {
             try await withTestLoop { loop in
                 let (near, far) = try await UnixConnection.pair(on: loop, options: Self.takers())
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 defer { end.close() }
                 try await near.send(descriptors: [sent], with: "take this")
                 try sent.close()
@@ -75,7 +68,7 @@ extension HeddleTests {
             try await withTestRuntime(threads: 2) { runtime in
                 let (near, far) = try await UnixConnection.pair(
                     on: runtime.loops[0], and: runtime.loops[1], options: Self.takers())
-                let pipes = try (0..<3).map { _ in try Self.pipe() }
+                let pipes = try (0..<3).map { _ in try RawSocket.pipe() }
                 try await near.write("aaa")
                 try await near.send(descriptors: [pipes[0].sent], with: "bbb")
                 try await near.write("ccc")
@@ -107,7 +100,7 @@ extension HeddleTests {
             try await withTestLoop { loop in
                 var pair: (UnixConnection, UnixConnection)? =
                     try await UnixConnection.pair(on: loop, options: Self.takers())
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 defer { end.close() }
                 try await pair!.0.send(descriptors: [sent, sent, sent], with: "x")
                 try sent.close()
@@ -130,7 +123,7 @@ extension HeddleTests {
         @Test func `a connection that takes none has the kernel close them`() async throws {
             try await withTestLoop { loop in
                 let (near, far) = try await UnixConnection.pair(on: loop)
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 defer { end.close() }
                 try await near.send(descriptors: [sent], with: "x")
                 try sent.close()
@@ -152,7 +145,7 @@ extension HeddleTests {
                 ) { server in
                     let near = try await UnixConnection.connect(
                         to: server.localAddress, on: runtime.loops[0])
-                    let (end, sent) = try Self.pipe()
+                    let (end, sent) = try RawSocket.pipe()
                     defer { end.close() }
                     try await near.send(descriptors: [sent], with: "echo")
                     try sent.close()
@@ -167,7 +160,7 @@ extension HeddleTests {
             try await withTestRuntime(threads: 2) { runtime in
                 let (near, far) = try await UnixConnection.pair(
                     on: runtime.loops[0], and: runtime.loops[1], options: Self.takers(4))
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 defer { end.close() }
                 let count = 100
                 let sender = runtime.loops[0].task {
@@ -208,7 +201,7 @@ extension HeddleTests {
                     if count == 0 { break }
                     filled += count
                 }
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 defer { end.close() }
                 let cancelled = loop.task { try await near.send(descriptors: [sent], with: "no") }
                 try await near.until { !$0.waitingWriters.isEmpty }
@@ -293,7 +286,7 @@ extension HeddleTests {
                         on: loop)
                 }
                 let near = try await listener.accept()
-                let (end, sent) = try Self.pipe()
+                let (end, sent) = try RawSocket.pipe()
                 defer { end.close() }
                 try await near.send(descriptors: [sent], with: "heddle")
                 try sent.close()
