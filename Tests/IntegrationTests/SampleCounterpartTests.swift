@@ -138,12 +138,7 @@ struct SampleCounterpartTests {
     /// Whether this process may make namespaces, and there is a name server.
     private static let hasOwnNetwork: Bool = {
         guard getuid() == 0, access("/usr/sbin/dnsmasq", X_OK) == 0 else { return false }
-        let unshare = Process()
-        unshare.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-        unshare.arguments = ["-mn", "true"]
-        guard (try? unshare.run()) != nil else { return false }
-        unshare.waitUntilExit()
-        return unshare.terminationStatus == 0
+        return Shell.run("unshare -mn true 2>&1").status == 0
     }()
 
     @Test(.enabled(if: hasOwnNetwork, "only root has a network of its own with dnsmasq"))

@@ -31,6 +31,14 @@ struct LawTests {
             "a lock of Synchronization")
     }
 
+    @Test func `no test starts programs with Foundation, which closes descriptors seconds later`()
+        throws
+    {
+        expectNone(
+            of: /\b(Process|Pipe)\(\)/, in: try Repository.swiftFiles(under: "Tests"),
+            "a process of Foundation")
+    }
+
     @Test func `one file makes threads`() throws {
         let files = try Repository.swiftFiles(under: "Sources")
             .filter { !$0.lines(matching: /\bpthread_create\b/).isEmpty }

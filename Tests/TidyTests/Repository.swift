@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The files of this repository, read from where this file was compiled.
@@ -39,15 +40,10 @@ enum Repository {
     }
 
     /// What `.ci/run` prints when called with `arguments`.
-    static func continuousIntegration(_ arguments: String...) throws -> String {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = root.appending(path: ".ci/run")
-        process.arguments = arguments
-        process.standardOutput = output
-        try process.run()
-        let bytes = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return String(decoding: bytes, as: UTF8.self)
+    static func continuousIntegration(_ arguments: String) throws -> String {
+        let script = root.appending(path: ".ci/run").path
+        let (output, status) = Shell.run("'\(script)' \(arguments)")
+        try #require(status == 0, "\(script) \(arguments): status \(status)")
+        return output
     }
 }
