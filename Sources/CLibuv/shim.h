@@ -123,6 +123,11 @@ static inline int heddle_pidfd_open(pid_t process) {
     return (int)syscall(SYS_pidfd_open, process, 0);
 }
 
+// pidfd_send_signal(2): to that process and never to another that got its number.
+static inline int heddle_pidfd_send_signal(int descriptor, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, descriptor, signal, (void *)0, 0);
+}
+
 // getdents64(2): entries as the kernel lays them out.
 static inline ssize_t heddle_getdents64(int descriptor, void *buffer, size_t bytes) {
     return syscall(SYS_getdents64, descriptor, buffer, bytes);
@@ -157,8 +162,9 @@ static inline long long heddle_file_system_type(const char *path) {
     return statfs(path, &found) == 0 ? (long long)(unsigned int)found.f_type : -1;
 }
 
-// A program to start in a process group of its own or another's, which uv_spawn cannot: its child has
-// begun the program before the parent may move it, and then setpgid(2) fails by EACCES.
+// A program to start. uv_spawn waits for its children by SIGCHLD, and for ever for one that other code has waited
+// for; nor can it start one in a process group: the program has begun before the parent may move it, and then
+// setpgid(2) fails by EACCES.
 struct heddle_spawn {
     const char *file;
     char **arguments;
@@ -166,7 +172,8 @@ struct heddle_spawn {
     const char *directory;   // NULL: this process's
     const int *descriptors;  // each -1 for /dev/null
     int count;
-    pid_t process_group;     // 0: a new one
+    pid_t process_group;     // 0: a new one; -1: this process's, or the session's
+    int starts_session;
     int64_t user, group;     // -1: this process's
 };
 
@@ -176,7 +183,9 @@ static inline void heddle_become(const struct heddle_spawn *spawn) {
     extern char **environ;
     for (int number = 1; number <= 64; number++)
         signal(number, SIG_DFL);
-    if (setpgid(0, spawn->process_group))
+    if (spawn->starts_session && setsid() < 0)
+        return;
+    if (spawn->process_group >= 0 && setpgid(0, spawn->process_group))
         return;
     // First out of the way of each other.
     int sources[3] = {-1, -1, -1};
@@ -215,7 +224,7 @@ static inline void heddle_become(const struct heddle_spawn *spawn) {
 }
 
 // Has this process keep the children that have ended until it waits for them. One that ignores SIGCHLD, as it may
-// have been started to, keeps none, and nobody could tell how they ended; libuv's own handler does the same.
+// have been started to, keeps none, and nobody could tell how they ended.
 static inline void heddle_keep_ended_children(void) {
     struct sigaction action;
     if (sigaction(SIGCHLD, NULL, &action))
@@ -229,40 +238,53 @@ static inline void heddle_keep_ended_children(void) {
     sigaction(SIGCHLD, &action, NULL);
 }
 
-// Starts the program and returns when it has begun: its number, or the negative errno of what failed, and then
-// nothing is left of the child.
-static inline pid_t heddle_start(const struct heddle_spawn *spawn) {
-    extern int pipe2(int[2], int);
-    int report[2], failure = 0;
+// In the child: becomes the program when the parent says so, by `ends`, or says the reason why not.
+static inline void heddle_begin(const struct heddle_spawn *spawn, const int ends[2]) {
+    char goes = 0;
+    close(ends[0]);
+    // Out of the way of the child's own descriptors.
+    int end = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
+    if (end >= 0 && read(end, &goes, 1) == 1 && goes)
+        heddle_become(spawn);
+    int failure = errno;
+    send(end >= 0 ? end : ends[1], &failure, sizeof failure, MSG_NOSIGNAL);
+    _exit(127);
+}
+
+// Starts the program and returns when it has begun: its number, and in `descriptor` one that is readable when it has
+// ended; or the negative errno of what failed, and then nothing is left of the child.
+static inline pid_t heddle_start(const struct heddle_spawn *spawn, int *descriptor) {
+    int ends[2], failure = 0;
+    *descriptor = -1;
     heddle_keep_ended_children();
-    if (pipe2(report, O_CLOEXEC))
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return -errno;
     // No handler of ours may run in the child.
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pid_t child = fork();
-    if (child == 0) {
-        // Out of the way of the child's own descriptors.
-        int writer = fcntl(report[1], F_DUPFD_CLOEXEC, 3);
-        if (writer >= 0)
-            heddle_become(spawn);
-        failure = errno;
-        while (write(writer >= 0 ? writer : report[1], &failure, sizeof failure) < 0 && errno == EINTR) {}
-        _exit(127);
-    }
-    if (child < 0)
+    if (child == 0)
+        heddle_begin(spawn, ends);
+    // Before the program begins: once it has ended, other code of this process may have waited for it.
+    if (child < 0 || (*descriptor = heddle_pidfd_open(child)) < 0)
         failure = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    close(report[1]);
+    close(ends[1]);
     if (child > 0) {
-        // The end of the pipe comes by close-on-exec.
-        ssize_t count;
-        while ((count = read(report[0], &failure, sizeof failure)) < 0 && errno == EINTR) {}
+        char goes = !failure;
+        int said = 0;
+        send(ends[0], &goes, 1, MSG_NOSIGNAL);
+        // Its end of the pair is closed on exec, so that nothing comes from one that has become the program.
+        while (read(ends[0], &said, sizeof said) < 0 && errno == EINTR) {}
+        if (!failure)
+            failure = said;
         if (failure)
             while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
     }
-    close(report[0]);
+    close(ends[0]);
+    if (failure && *descriptor >= 0)
+        close(*descriptor);
     return failure ? -failure : child;
 }
 

@@ -72,16 +72,16 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
         guard isRunning else {
             throw IOError(.closed, operation, on: subject, reason: "it has ended")
         }
-        var target = processID
-        if toGroup {
-            guard let group = leadsGroup ? processID : joinedGroup else {
-                throw IOError(
-                    .invalidArgument, operation, on: "the group of \(subject)",
-                    reason: "it is in that of this process: see processGroupID")
-            }
-            target = -group
+        guard toGroup else {
+            if send(signal: signal.rawValue) { return }
+            throw IOError(errno: errno, operation, on: subject)
         }
-        guard kill(target, signal.rawValue) == 0 else {
+        guard let group = leadsGroup ? processID : joinedGroup else {
+            throw IOError(
+                .invalidArgument, operation, on: "the group of \(subject)",
+                reason: "it is in that of this process: see processGroupID")
+        }
+        guard kill(-group, signal.rawValue) == 0 else {
             throw IOError(errno: errno, operation, on: subject)
         }
     }
@@ -90,7 +90,11 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
     /// anything unless it has another user by now, which only that user can change.
     private func send(_ signal: ProcessSignal) {
         guard isRunning else { return }
-        kill(leadsGroup ? -processID : processID, signal.rawValue)
+        if leadsGroup {
+            kill(-processID, signal.rawValue)
+        } else {
+            _ = send(signal: signal.rawValue)
+        }
     }
 
     /// SIGTERM now and SIGKILL after `grace`. Again, the grace that ends first counts.
@@ -266,8 +270,10 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
                 return signal == 0
                     ? .exited(word >> 8 & 0xFF) : .signaled(ProcessSignal(rawValue: signal))
             }
-            // Somebody else has waited for it.
-            if waited < 0, errno == ECHILD { return nil }
+            if waited < 0, errno == ECHILD {
+                isTaken = true
+                return nil
+            }
             poll(nil, 0, 1)
         }
         return nil

@@ -20,7 +20,7 @@ public final class ChildProcess: Sendable {
     public let standardOutput: Stream?
     /// What the process writes as errors, if that was to be a stream.
     public let standardError: Stream?
-    private let core: ChildCore
+    let core: ChildCore
 
     private init(_ core: ChildCore, _ streams: ChildStreams) {
         self.core = core

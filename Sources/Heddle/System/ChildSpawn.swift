@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Turns a configuration into what libuv starts. Refuses what the system would misread, and says what about.
+/// Turns a configuration into what a loop starts. Refuses what the system would misread, and says what about.
 struct ChildSpawn {
     private let configuration: ChildProcess.Configuration
     private static let operation = "start"

@@ -54,13 +54,6 @@ enum LinuxCalls {
             socklen_t(MemoryLayout<Int32>.size)) == 0
     }
 
-    /// A descriptor of a process, which becomes readable when that ends (pidfd_open(2)).
-    ///
-    /// - Returns: the descriptor, closed on exec, or -1 with the reason in `errno`.
-    static func openProcess(_ process: Int32) -> Int32 {
-        heddle_pidfd_open(process)
-    }
-
     /// The process, user and group at the other end of a Unix-domain socket (SO_PEERCRED of unix(7)); nil for
     /// another socket.
     static func peerCredentials(

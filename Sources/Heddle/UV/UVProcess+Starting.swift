@@ -1,74 +1,30 @@
 internal import CLibuv
 internal import Glibc
 
-/// How children begin: mostly by libuv, and in a process group of their own by calls of ours.
+/// How children begin: by calls of ours, as `heddle_spawn` of CLibuv tells.
 // Unsafe: what is passed to start a child is used during the call only.
 extension UVProcess {
-    static func spawn(
-        _ spawn: UVSpawn, _ loop: UnsafeMutablePointer<uv_loop_t>,
-        _ handle: UnsafeMutablePointer<uv_process_t>
-    ) -> Int32 {
-        var stdio = unsafe spawn.descriptors.map { descriptor in
-            var container = unsafe uv_stdio_container_t()
-            unsafe container.flags = descriptor == nil ? UV_IGNORE : UV_INHERIT_FD
-            if let descriptor { unsafe container.data.fd = descriptor }
-            return unsafe container
-        }
-        var options = unsafe uv_process_options_t()
-        unsafe options.flags = flags(of: spawn)
-        unsafe options.uid = spawn.userID ?? 0
-        unsafe options.gid = spawn.groupID ?? 0
-        unsafe options.stdio_count = Int32(stdio.count)
-        unsafe options.exit_cb = { handle, status, signal in
-            let owner = unsafe Unmanaged<UVProcess>.fromOpaque(handle!.pointee.data)
-            unsafe owner._withUnsafeGuaranteedRef { $0.didExit(status: status, signal: signal) }
-        }
-        return unsafe withTexts(of: spawn) { file, arguments, environment, directory in
-            unsafe stdio.withUnsafeMutableBufferPointer { stdio in
-                unsafe options.file = file
-                unsafe options.args = arguments
-                unsafe options.env = environment
-                unsafe options.cwd = directory
-                unsafe options.stdio = stdio.baseAddress
-                return unsafe uv_spawn(loop, handle, &options)
-            }
-        }
-    }
-
-    private static func flags(of spawn: UVSpawn) -> UInt32 {
-        var flags: UInt32 = 0
-        if spawn.userID != nil { flags |= UV_PROCESS_SETUID.rawValue }
-        if spawn.groupID != nil { flags |= UV_PROCESS_SETGID.rawValue }
-        if spawn.startsSession { flags |= UV_PROCESS_DETACHED.rawValue }
-        return flags
-    }
-
-    /// Starts a child in the process group that `spawn` names.
+    /// Starts a child.
     ///
     /// - Returns: its number, and the descriptor that tells of its end.
-    static func startInGroup(
+    static func start(
         _ spawn: UVSpawn
     ) throws(UVError) -> (process: Int32, descriptor: Int32) {
         let descriptors = spawn.descriptors.map { $0 ?? -1 }
+        var descriptor: Int32 = -1
         let process = unsafe descriptors.withUnsafeBufferPointer { descriptors in
             unsafe withTexts(of: spawn) { file, arguments, environment, directory in
                 var request = unsafe heddle_spawn(
                     file: file, arguments: arguments, environment: environment,
                     directory: directory, descriptors: descriptors.baseAddress,
-                    count: Int32(descriptors.count), process_group: spawn.processGroup ?? 0,
+                    count: Int32(descriptors.count), process_group: spawn.processGroup ?? -1,
+                    starts_session: spawn.startsSession ? 1 : 0,
                     user: spawn.userID.map(Int64.init) ?? -1,
                     group: spawn.groupID.map(Int64.init) ?? -1)
-                return unsafe heddle_start(&request)
+                return unsafe heddle_start(&request, &descriptor)
             }
         }
         try UVError.check(process)
-        let descriptor = LinuxCalls.openProcess(process)
-        guard descriptor >= 0 else {
-            let error = UVError(status: -errno)
-            // Other code may have waited for it: then the number is not ours to kill.
-            if waitpid(process, nil, WNOHANG) == 0 { end(process) }
-            throw error
-        }
         return (process, descriptor)
     }
 

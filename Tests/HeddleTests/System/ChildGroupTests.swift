@@ -230,54 +230,6 @@ extension HeddleTests {
             }
         }
 
-        @Test func `what cannot start says why also to a process without standard descriptors`()
-            async
-        {
-            await #expect(processExitsWith: .success) {
-                try await withTestLoop { loop in
-                    let kept = (0...2).map { dup($0) }
-                    // The next descriptors of this process get these numbers, which the child's own want.
-                    for number in Int32(0)...2 { close(number) }
-                    var wrong = ChildProcess.Configuration(.name("no-such-program"))
-                    wrong.processGroupID = 0
-                    let refused = await ChildGroupTests.refusal(of: wrong, on: loop)
-                    for (number, keeper) in kept.enumerated() {
-                        dup2(keeper, Int32(number))
-                        close(keeper)
-                    }
-                    #expect(refused?.code == .notFound)
-                }
-            }
-        }
-
-        @Test func `a process that ignores SIGCHLD hears of the end of a program in a group`() async
-        {
-            await #expect(processExitsWith: .success) {
-                signal(SIGCHLD, SIG_IGN)
-                try await withTestLoop { loop in
-                    for _ in 0..<20 {
-                        let child = try await ChildProcess.spawn(
-                            ChildGroupTests.bash("exit 3"), on: loop)
-                        #expect(try await waiting { try await child.wait() } == .exited(3))
-                    }
-                }
-            }
-        }
-
-        @Test func `a program that other code has waited for has ended`() async throws {
-            try await ChildProcessTests.withLoop { loop in
-                let child = try await ChildProcess.spawn(Self.bash("exit"), on: loop)
-                // On the loop, so that this comes first.
-                #expect(waitpid(child.processID, nil, 0) == child.processID)
-                let error = try await waiting {
-                    await #expect(throws: IOError.self) { try await child.wait() }
-                }
-                #expect(error?.code == .system)
-                #expect(error?.operation == "wait for")
-                await child.terminate()
-            }
-        }
-
         private static func refusal(
             of configuration: ChildProcess.Configuration, on loop: EventLoop
         ) async -> IOError? {

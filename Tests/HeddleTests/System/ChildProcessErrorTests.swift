@@ -21,7 +21,7 @@ extension HeddleTests {
 
         @Test(arguments: ["heddle-no-such-program", "/nowhere/program"])
         func `a program that does not exist`(name: String) async throws {
-            // libuv: spawn_fails. The handle of a failed uv_spawn must be closed, or its loop could not.
+            // libuv: spawn_fails.
             try await ChildProcessTests.withLoop { loop in
                 let error = await Self.error(.init(.name(name)), on: loop)
                 #expect(error?.code == .notFound)
@@ -154,7 +154,7 @@ extension HeddleTests {
         @Test func `no descriptor left for the streams`() async throws {
             await #expect(processExitsWith: .success) {
                 try await ChildProcessTests.withLoop { loop in
-                    // Two streams take four, and libuv two more for a moment.
+                    // Two streams take four, and the start two more for a moment.
                     for count in 0..<6 {
                         let limit = DescriptorLimit.allowing(count)
                         // Numbers that are free in between.
@@ -166,6 +166,26 @@ extension HeddleTests {
                         limit.restore()
                         #expect(error?.code == .resourcesExhausted)
                     }
+                }
+            }
+        }
+
+        @Test func `what cannot start says why also to a process without standard descriptors`()
+            async
+        {
+            await #expect(processExitsWith: .success) {
+                try await withTestLoop { loop in
+                    let kept = (0...2).map { dup($0) }
+                    // The next descriptors of this process get these numbers, which the child's own want.
+                    for number in Int32(0)...2 { close(number) }
+                    let refused = await #expect(throws: IOError.self) {
+                        try await ChildProcess.spawn(.init(.name("no-such-program")), on: loop)
+                    }
+                    for (number, keeper) in kept.enumerated() {
+                        dup2(keeper, Int32(number))
+                        close(keeper)
+                    }
+                    #expect(refused?.code == .notFound)
                 }
             }
         }

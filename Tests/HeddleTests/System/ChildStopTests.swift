@@ -95,7 +95,7 @@ extension HeddleTests {
                 return child
             }
             let error = await #expect(throws: IOError.self) { try await child.wait() }
-            #expect(error?.code == .loopStopped)
+            #expect(error?.code == .system)
         }
 
         /// L12: 6 times, 1,000 with `HEDDLE_TEST_SCALE=full`.

@@ -225,8 +225,9 @@ extension HeddleTests {
                 for isOnLoop in [true, false] {
                     var child: ChildProcess? = try await ChildProcess.spawn(
                         .init(.name("sleep"), arguments: ["1000"]), on: loop)
-                    let number = try #require(child?.processID)
-                    let watch = try await Self.watchEnd(of: number, on: loop)
+                    // Readable once it has ended. The watch has a duplicate, which outlives the child's own.
+                    let descriptor = try #require(child?.core.descriptor)
+                    let watch = try await DescriptorWatch.start(descriptor, on: loop)
                     if isOnLoop {
                         child = nil
                     } else {
@@ -238,16 +239,6 @@ extension HeddleTests {
                     await watch.close()
                 }
             }
-        }
-
-        /// A watch on the process's own descriptor, which is readable once it has ended (pidfd_open(2)).
-        private static func watchEnd(
-            of process: Int32, on loop: EventLoop
-        ) async throws -> DescriptorWatch {
-            let descriptor = LinuxCalls.openProcess(process)
-            try #require(descriptor >= 0)
-            defer { close(descriptor) }
-            return try await DescriptorWatch.start(descriptor, on: loop)
         }
     }
 }
