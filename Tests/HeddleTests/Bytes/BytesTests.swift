@@ -48,6 +48,16 @@ extension HeddleTests {
             #expect(whole[10..<10].slab == nil, "an empty slice keeps no memory")
         }
 
+        @Test func `bytes that differ in one place are not equal`() {
+            let bytes = Bytes([UInt8](repeating: 1, count: 70))
+            for place in 0..<70 {
+                var changed = Array(bytes)
+                changed[place] = 2
+                #expect(Bytes(changed) != bytes)
+                #expect(Bytes(changed).firstIndex(of: 2) == place)
+            }
+        }
+
         @Test func `every slice of every slice is what an array says`() {
             let model = (0..<24).map { UInt8($0) }
             let bytes = Bytes(model)
@@ -57,6 +67,9 @@ extension HeddleTests {
                     #expect(Array(slice) == Array(model[start..<end]))
                     #expect(Array(slice.dropFirst(2)) == Array(model[start..<end].dropFirst(2)))
                     #expect(Array(slice.reversed()) == Array(model[start..<end].reversed()))
+                    let place = model[start..<end].firstIndex(of: 11).map { $0 - start }
+                    #expect(slice.firstIndex(of: 11) == place)
+                    #expect(slice.contains(11) == (place != nil))
                 }
             }
         }

@@ -45,7 +45,7 @@ struct Pattern: Sendable {
         while offset < found.count {
             let count = min(Self.period, found.count - offset)
             let expected = next(count)
-            if !found[offset..<offset + count].isSame(as: expected) { return false }
+            if found[offset..<offset + count] != expected { return false }
             offset += count
         }
         return true
@@ -53,18 +53,6 @@ struct Pattern: Sendable {
 
     mutating func matches(_ found: [UInt8]) -> Bool {
         matches(Bytes(found))
-    }
-}
-
-extension Bytes {
-    /// As `==`, which takes its time over each byte in a debug build.
-    func isSame(as other: Bytes) -> Bool {
-        guard count == other.count else { return false }
-        return withUnsafeBytes { left in
-            other.withUnsafeBytes { right in
-                count == 0 || memcmp(left.baseAddress!, right.baseAddress!, count) == 0
-            }
-        }
     }
 }
 

@@ -171,7 +171,7 @@ extension HeddleTests {
                 _ = try await writer.value
                 let block = [UInt8](repeating: 1, count: 65_536)
                 var most = 0
-                for _ in 0..<400 {
+                for _ in 0..<TestScale.times(100, full: 400) {
                     _ = peer.writeWhatFits(block)
                     try await near.turnOfLoop()
                     most = max(most, try await near.inside { $0.unread.byteCount })

@@ -134,7 +134,7 @@ extension HeddleTests {
                     var counts: [UInt8: Int] = [:]
                     while let head = try await far.read(upTo: 1) {
                         let rest = try await far.read(exactly: 9_999)
-                        #expect(rest.isSame(as: blocks[Int(head[0])].dropFirst()))
+                        #expect(rest == blocks[Int(head[0])].dropFirst())
                         counts[head[0], default: 0] += 1
                     }
                     return counts
