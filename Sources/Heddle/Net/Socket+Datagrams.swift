@@ -17,6 +17,12 @@ extension Socket {
         let socket = Socket(descriptor: descriptor)
         do {
             if isShared { try socket.set(SO_REUSEPORT, to: 1, named: "reuse-port") }
+            if options.sharesAddress { try socket.set(SO_REUSEADDR, to: 1, named: "sharesAddress") }
+            if address.isIPv6 {
+                try socket.set(
+                    IPV6_V6ONLY, level: Int32(IPPROTO_IPV6), to: options.ipv6Only ? 1 : 0,
+                    named: "ipv6Only")
+            }
             try socket.apply(options, isIPv6: address.isIPv6)
         } catch {
             socket.close()
@@ -25,8 +31,8 @@ extension Socket {
         return socket
     }
 
-    private func apply(_ options: UDPOptions, isIPv6: Bool) throws {
-        if options.sharesAddress { try set(SO_REUSEADDR, to: 1, named: "sharesAddress") }
+    /// Sets what may be set also on a socket that is bound.
+    func apply(_ options: UDPOptions, isIPv6: Bool) throws {
         if let bytes = options.receiveBufferBytes {
             try set(SO_RCVBUF, to: bytes, named: "receiveBufferBytes")
         }
@@ -34,10 +40,6 @@ extension Socket {
             try set(SO_SNDBUF, to: bytes, named: "sendBufferBytes")
         }
         if options.allowsBroadcast { try setBroadcast(true) }
-        if isIPv6 {
-            let level = Int32(IPPROTO_IPV6)
-            try set(IPV6_V6ONLY, level: level, to: options.ipv6Only ? 1 : 0, named: "ipv6Only")
-        }
         if let hops = options.timeToLive { try setTimeToLive(hops, isIPv6: isIPv6) }
         if let hops = options.multicastTimeToLive {
             try setMulticastTimeToLive(hops, isIPv6: isIPv6)

@@ -52,18 +52,6 @@ extension Socket {
         return status == 0 ? UnixAddress(storage, length: length) : nil
     }
 
-    /// Throws unless the socket, which is open, is of the Unix family.
-    func checkIsUnix() throws {
-        var family: Int32 = 0
-        var length = socklen_t(MemoryLayout<Int32>.size)
-        let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length)
-        guard status == 0, family == AF_UNIX else {
-            throw IOError(
-                .invalidArgument, "adopt", on: "descriptor \(descriptor)",
-                reason: "not a Unix-domain socket")
-        }
-    }
-
     /// Has the system choose an abstract name: autobind in unix(7).
     func bindToAnyName() throws {
         var family = sa_family_t(AF_UNIX)

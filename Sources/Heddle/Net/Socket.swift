@@ -83,31 +83,6 @@ struct Socket {
         }
         return status == 0 ? SocketAddress(storage) : nil
     }
-
-    /// Throws unless the descriptor is an open, connected stream socket.
-    func checkIsStreamSocket() throws {
-        var type: Int32 = 0
-        var length = socklen_t(MemoryLayout<Int32>.size)
-        guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) == 0 else {
-            throw IOError(errno: errno, "adopt", on: "descriptor \(descriptor)")
-        }
-        guard type == Int32(SOCK_STREAM.rawValue) else {
-            throw IOError(
-                .invalidArgument, "adopt", on: "descriptor \(descriptor)",
-                reason: "not a stream socket")
-        }
-        var peer = Self.emptyStorage
-        length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let status = unsafe withUnsafeMutablePointer(to: &peer) { pointer in
-            unsafe getpeername(
-                descriptor, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
-                &length)
-        }
-        guard status == 0 else {
-            throw IOError(
-                .invalidArgument, "adopt", on: "descriptor \(descriptor)", reason: "not connected")
-        }
-    }
 }
 
 /// An `errno` as an error.

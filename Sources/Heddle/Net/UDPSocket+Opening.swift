@@ -126,23 +126,31 @@ extension UDPSocket {
         on loop: LoopCore
     ) throws -> UDPSocket {
         do {
-            guard !loop.isRefusingWork else {
-                throw loop.stoppedError(
-                    remote == nil ? "bind to" : "connect to", on: "\(remote ?? bound)")
-            }
-            if remote != nil || options.reportsUnreachable {
-                try socket.reportErrors(isIPv6: (remote ?? bound).isIPv6)
-            }
-            let local = socket.address(ofPeer: false) ?? bound
+            return try make(
+                of: socket, remote == nil ? "bind to" : "connect to", "\(remote ?? bound)",
+                local: socket.address(ofPeer: false) ?? bound, remote: remote, options: options,
+                on: loop)
+        } catch {
+            socket.close()
+            throw error
+        }
+    }
+
+    /// Makes a socket of a bound descriptor, which stays the caller's if this throws. On the loop.
+    static func make(
+        of socket: Socket, _ operation: String, _ subject: String, local: SocketAddress,
+        remote: SocketAddress?, options: UDPOptions, on loop: LoopCore
+    ) throws -> UDPSocket {
+        guard !loop.isRefusingWork else { throw loop.stoppedError(operation, on: subject) }
+        if remote != nil || options.reportsUnreachable {
+            try socket.reportErrors(isIPv6: local.isIPv6)
+        }
+        do {
             return UDPSocket(
                 core: try UDPCore(
                     socket: socket, local: local, remote: remote, options: options, on: loop))
         } catch {
-            socket.close()
-            if let error = error as? UVError {
-                throw IOError(nil, "bind to", on: "\(bound)", error)
-            }
-            throw error
+            throw IOError(nil, operation, on: subject, error)
         }
     }
 }

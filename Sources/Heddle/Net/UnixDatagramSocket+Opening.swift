@@ -79,23 +79,47 @@ extension UnixDatagramSocket {
         let (near, far) = try Socket.unixPair(SOCK_DGRAM)
         let first: UnixDatagramSocket
         do {
-            first = try await adopt(near, on: loop, options)
+            first = try await adopt(near, "make", "a socket pair", on: loop, options)
         } catch {
             far.close()
             throw error
         }
-        return (first, try await adopt(far, on: other ?? loop, options))
+        return (
+            first, try await adopt(far, "make", "a socket pair", on: other ?? loop, options)
+        )
     }
 
-    /// One end of a pair, which is closed if this throws.
+    /// Makes a socket of a datagram socket of the Unix family that something else opened, for example systemd(1), bound
+    /// or connected or neither. The new one owns the descriptor from here on and closes it, also when this fails; it does
+    /// not remove the path.
+    ///
+    /// Of the options ``UnixDatagramOptions/permissions``, ``UnixDatagramOptions/replacesStaleSocket`` and
+    /// ``UnixDatagramOptions/choosesName`` have no effect: they are for binding.
+    ///
+    /// - Throws: ``IOError/Code/invalidArgument`` if the descriptor is no such socket, or for options out of bounds, and
+    ///   then it is left alone; else as ``open(on:options:)``.
+    public static func adopting(
+        descriptor: Int32, on loop: EventLoop,
+        options: UnixDatagramOptions = UnixDatagramOptions()
+    ) async throws -> UnixDatagramSocket {
+        try options.validate()
+        let socket = Socket(descriptor: descriptor)
+        try socket.checkIsUnixDatagramSocket()
+        return try await adopt(
+            socket, "adopt", "descriptor \(descriptor)", isConnected: socket.hasPeer, on: loop,
+            options)
+    }
+
+    /// A socket that is as it should be, and is closed if this throws.
     private static func adopt(
-        _ socket: Socket, on loop: EventLoop, _ options: UnixDatagramOptions
+        _ socket: Socket, _ operation: String, _ subject: String, isConnected: Bool = true,
+        on loop: EventLoop, _ options: UnixDatagramOptions
     ) async throws -> UnixDatagramSocket {
         let core = loop.core
         return try await core.hop {
-            try make(of: socket, "make", "a socket pair", isPaired: true, on: core, options) { _ in
-                nil
-            }
+            try make(
+                of: socket, operation, subject, isConnected: isConnected, on: core, options
+            ) { _ in nil }
         }
     }
 
@@ -115,7 +139,7 @@ extension UnixDatagramSocket {
     /// Binds and connects a socket as `options` say; it is closed, and its path gone, if this throws. On the loop.
     private static func make(
         of socket: Socket, _ operation: String, _ subject: String, to remote: UnixAddress? = nil,
-        isPaired: Bool = false, on loop: LoopCore, _ options: UnixDatagramOptions,
+        isConnected: Bool = false, on loop: LoopCore, _ options: UnixDatagramOptions,
         binding: (Socket) throws -> BoundPath?
     ) throws -> UnixDatagramSocket {
         var path: BoundPath?
@@ -129,8 +153,9 @@ extension UnixDatagramSocket {
             }
             return UnixDatagramSocket(
                 core: try UnixDatagramCore(
-                    socket: socket, path: path, remote: remote,
-                    isConnected: isPaired || remote != nil, options: options, on: loop))
+                    socket: socket, path: path,
+                    remote: remote ?? (isConnected ? socket.unixAddress(ofPeer: true) : nil),
+                    isConnected: isConnected || remote != nil, options: options, on: loop))
         } catch {
             path?.remove()
             socket.close()
