@@ -105,21 +105,17 @@ extension UnixDatagramSocket {
         try options.validate()
         let socket = Socket(descriptor: descriptor)
         try socket.checkIsUnixDatagramSocket()
-        return try await adopt(
-            socket, "adopt", "descriptor \(descriptor)", isConnected: socket.hasPeer, on: loop,
-            options)
+        return try await adopt(socket, "adopt", "descriptor \(descriptor)", on: loop, options)
     }
 
     /// A socket that is as it should be, and is closed if this throws.
     private static func adopt(
-        _ socket: Socket, _ operation: String, _ subject: String, isConnected: Bool = true,
-        on loop: EventLoop, _ options: UnixDatagramOptions
+        _ socket: Socket, _ operation: String, _ subject: String, on loop: EventLoop,
+        _ options: UnixDatagramOptions
     ) async throws -> UnixDatagramSocket {
         let core = loop.core
         return try await core.hop {
-            try make(
-                of: socket, operation, subject, isConnected: isConnected, on: core, options
-            ) { _ in nil }
+            try make(of: socket, operation, subject, on: core, options) { _ in nil }
         }
     }
 
@@ -139,8 +135,7 @@ extension UnixDatagramSocket {
     /// Binds and connects a socket as `options` say; it is closed, and its path gone, if this throws. On the loop.
     private static func make(
         of socket: Socket, _ operation: String, _ subject: String, to remote: UnixAddress? = nil,
-        isConnected: Bool = false, on loop: LoopCore, _ options: UnixDatagramOptions,
-        binding: (Socket) throws -> BoundPath?
+        on loop: LoopCore, _ options: UnixDatagramOptions, binding: (Socket) throws -> BoundPath?
     ) throws -> UnixDatagramSocket {
         var path: BoundPath?
         do {
@@ -154,8 +149,8 @@ extension UnixDatagramSocket {
             return UnixDatagramSocket(
                 core: try UnixDatagramCore(
                     socket: socket, path: path,
-                    remote: remote ?? (isConnected ? socket.unixAddress(ofPeer: true) : nil),
-                    isConnected: isConnected || remote != nil, options: options, on: loop))
+                    remote: remote ?? socket.unixAddress(ofPeer: true),
+                    isConnected: socket.hasPeer, options: options, on: loop))
         } catch {
             path?.remove()
             socket.close()

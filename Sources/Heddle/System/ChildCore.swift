@@ -126,11 +126,8 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
 
     // MARK: The end
 
-    override func didExit(status: Int64, signal: Int32) {
-        self.status =
-            signal == 0
-            ? .exited(Int32(truncatingIfNeeded: status))
-            : .signaled(ProcessSignal(rawValue: signal))
+    override func didExit(status: Int32, signal: Int32) {
+        self.status = signal == 0 ? .exited(status) : .signaled(ProcessSignal(rawValue: signal))
         ended()
     }
 
@@ -256,27 +253,11 @@ final class ChildCore: UVProcess, LoopMember, @unchecked Sendable {
     override func closeForced() {
         guard isRunning else { return }
         send(.kill)
-        status = reap()
-        ended()
-    }
-
-    private func reap() -> TerminationStatus? {
         for _ in 0..<Self.reapMilliseconds {
-            var word: Int32 = 0
-            // The system writes into the local during the call only.
-            let waited = unsafe waitpid(processID, &word, WNOHANG)
-            if waited == processID {
-                let signal = word & 0x7F
-                return signal == 0
-                    ? .exited(word >> 8 & 0xFF) : .signaled(ProcessSignal(rawValue: signal))
-            }
-            if waited < 0, errno == ECHILD {
-                isTaken = true
-                return nil
-            }
+            if waitIfEnded() { return }
             poll(nil, 0, 1)
         }
-        return nil
+        ended()
     }
 }
 

@@ -15,8 +15,8 @@ struct UVPollEvents: OptionSet, Sendable {
 /// Readiness of a descriptor that somebody else owns, who must keep it open until this is closed.
 // Unsafe: the handle's memory has the type its libuv calls want, and finds this object in `data`.
 class UVPoll: UVHandle {
-    init(loop: UVLoop, descriptor: Int32) throws(UVError) {
-        try unsafe super.init(kind: .poll, type: UV_POLL, loop: loop) {
+    init(kind: UVHandleKind = .poll, loop: UVLoop, descriptor: Int32) throws(UVError) {
+        try unsafe super.init(kind: kind, type: UV_POLL, loop: loop) {
             unsafe uv_poll_init($0, $1.assumingMemoryBound(to: uv_poll_t.self), descriptor)
         }
     }

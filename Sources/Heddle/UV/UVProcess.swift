@@ -23,8 +23,7 @@ struct UVSpawn {
 ///
 /// A handle closed while its child lives would leave a zombie, so nothing here closes it before
 /// `didExit`, except what the subclass does when its loop ends.
-// Unsafe: the handle's memory has the type its libuv calls want, and finds this object in `data`.
-class UVProcess: UVHandle {
+class UVProcess: UVPoll {
     /// The child's number, which no other process has before it was waited for.
     final let processID: Int32
 
@@ -39,23 +38,19 @@ class UVProcess: UVHandle {
         processID = process
         self.descriptor = descriptor
         do throws(UVError) {
-            try unsafe super.init(kind: .process, type: UV_POLL, loop: loop) {
-                unsafe uv_poll_init($0, $1.assumingMemoryBound(to: uv_poll_t.self), descriptor)
-            }
+            try super.init(kind: .process, loop: loop, descriptor: descriptor)
         } catch {
             Self.end(process)
             Glibc.close(descriptor)
             throw error
         }
-        let status = unsafe uv_poll_start(raw(as: uv_poll_t.self), Int32(UV_READABLE.rawValue)) {
-            handle, _, _ in
-            let owner = unsafe Unmanaged<UVProcess>.fromOpaque(handle!.pointee.data)
-            unsafe owner._withUnsafeGuaranteedRef { $0.mayHaveExited() }
+        do throws(UVError) {
+            try startReading()
+        } catch {
+            Self.end(process)
+            close()
+            throw error
         }
-        guard status < 0 else { return }
-        Self.end(process)
-        close()
-        throw UVError(status: status)
     }
 
     /// Sends the child alone a signal; false with the reason in `errno`.
@@ -63,16 +58,25 @@ class UVProcess: UVHandle {
         heddle_pidfd_send_signal(descriptor, signal) == 0
     }
 
-    private func mayHaveExited() {
+    final override func becameReady() {
         guard phase == .open else { return }
+        waitIfEnded()
+    }
+
+    /// Waits for the child if it has ended, and says so below; whether it has.
+    @discardableResult
+    final func waitIfEnded() -> Bool {
         var word: Int32 = 0
         // The system writes into the local during the call only.
         let waited = unsafe waitpid(processID, &word, WNOHANG)
         if waited == processID {
-            didExit(status: Int64(word >> 8 & 0xFF), signal: word & 0x7F)
+            didExit(status: word >> 8 & 0xFF, signal: word & 0x7F)
         } else if waited < 0, errno == ECHILD {
             wasTaken()
+        } else {
+            return false
         }
+        return true
     }
 
     override func didClose() {
@@ -83,5 +87,5 @@ class UVProcess: UVHandle {
     func wasTaken() {}
 
     /// Runs on the loop when the child has ended and was waited for: its number may be another's now.
-    func didExit(status: Int64, signal: Int32) {}
+    func didExit(status: Int32, signal: Int32) {}
 }

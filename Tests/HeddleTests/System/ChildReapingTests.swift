@@ -72,8 +72,9 @@ extension HeddleTests {
                             if waitpid(-1, nil, WNOHANG) > 0 { taken.withLock { $0 += 1 } }
                         }
                     }
+                    let count = TestScale.times(100, full: 3_000)
                     var heard = 0
-                    for number in 0..<TestScale.times(100, full: 3_000) {
+                    for number in 0..<count {
                         let place = Place.allCases[number % 3]
                         let child = try await ChildProcess.spawn(
                             ChildReapingTests.shell("exit 3", in: place), on: loop)
@@ -87,7 +88,7 @@ extension HeddleTests {
                     }
                     isOver.withLock { $0 = true }
                     reaper.join()
-                    #expect(heard + taken.withLock { $0 } == TestScale.times(100, full: 3_000))
+                    #expect(heard + taken.withLock { $0 } == count)
                 }
             }
         }
