@@ -10,7 +10,7 @@ extension FileSystem {
     /// system can (copy_file_range(2)).
     ///
     /// The copy takes its name at the end, so nobody sees half of it. A failed or cancelled copy leaves nothing,
-    /// or, cancelled in its last moment, all of it.
+    /// or, cancelled in its last moment, all of it; one cancelled in its first takes away a moment later what it began.
     ///
     /// - Parameters:
     ///   - source: a file; a symbolic link stands for what it leads to.

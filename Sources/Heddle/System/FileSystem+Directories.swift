@@ -3,7 +3,7 @@ public import SystemPackage
 /// Folders, and what lies in them.
 extension FileSystem {
     /// Folders within folders that a walk or removal goes down at most; each costs a descriptor meanwhile.
-    public static var maximumDepth: Int { OpenFile.maximumDepth }
+    public static var maximumDepth: Int { TreeRemoval.maximumDepth }
 
     /// What lies in a folder, in the file system's own order, without `.` and `..`.
     ///
@@ -26,28 +26,15 @@ extension FileSystem {
         DirectoryWalk(files: self, path: path, descends: descends)
     }
 
-    /// Removes a folder with everything in it, or a file. Symbolic links are removed, not followed.
+    /// Removes a folder with everything in it, or a file. Symbolic links are removed, not followed; what others put
+    /// into a folder meanwhile is removed too.
     ///
     /// A cancelled or failed removal leaves what it had not come to.
+    ///
+    /// - Throws: as ``FileSystem``; ``IOError/Code/notEmpty`` if others go on making files in it;
+    ///   ``IOError/Code/limitExceeded`` for folders more than ``maximumDepth`` deep.
     public func removeTree(_ path: FilePath) async throws {
-        while try await perform("remove", on: path, { try !Self.removeSome(of: path) }) {}
-    }
-
-    /// What one step of a removal takes away before it lets other work have the thread.
-    private static let removalsPerStep = 256
-
-    /// On a thread of the pool: removes a part of what lies under `path`, at last itself; whether all is gone.
-    static func removeSome(of path: FilePath) throws -> Bool {
-        guard try status(of: path, followingLink: false).type == .directory else {
-            try remove(path)
-            return true
-        }
-        let flags = OpenFile.directoryFlags
-        let folder = try OpenFile(path, flags: flags, permissions: [])
-        defer { folder.close() }
-        var budget = removalsPerStep
-        guard try folder.removeContents(budget: &budget) else { return false }
-        try remove(path)
-        return true
+        let removal = TreeRemoval(of: path)
+        while try await perform("remove", on: path, { try !removal.step() }) {}
     }
 }

@@ -40,7 +40,8 @@ extension FileSystem {
     }
 
     /// Makes a folder for `body`, which nobody else may enter, and removes it with all that is in it when `body`
-    /// has ended, failed or been cancelled. Removal goes on also if the task is cancelled, and in the end of the loop.
+    /// has ended, failed or been cancelled. Removal goes on also if the task is cancelled, and in the end of the loop;
+    /// as ``removeTree(_:)``, it takes with it what cancelled work of `body` puts into the folder meanwhile.
     ///
     /// - Parameters:
     ///   - folder: where to make it; nil for ``temporaryDirectory``.
@@ -61,8 +62,8 @@ extension FileSystem {
         } catch {
             outcome = .failure(error)
         }
-        let removal = Removal()
-        while !removal.isOver { await performAlways { removal.step(of: path) } }
+        let removal = LastRemoval(of: path)
+        while !removal.isOver { await performAlways { removal.step() } }
         if case .success = outcome, let error = removal.error { throw error }
         return try outcome.get()
     }
@@ -81,16 +82,21 @@ extension FileSystem {
         }
     }
 
-    /// A removal that goes on whatever happens, in steps.
+    /// A removal that goes on whatever happens, step by step.
     // Sendable: used by one step at a time, each of which has ended when the next begins.
-    private final class Removal: @unchecked Sendable {
+    private final class LastRemoval: @unchecked Sendable {
+        private let removal: TreeRemoval
         private(set) var isOver = false
         private(set) var error: (any Error)?
 
+        init(of path: FilePath) {
+            removal = TreeRemoval(of: path)
+        }
+
         /// On a thread of the pool.
-        func step(of path: FilePath) {
+        func step() {
             do {
-                isOver = try FileSystem.removeSome(of: path)
+                isOver = try removal.step()
             } catch {
                 isOver = true
                 // Somebody else may have removed it.

@@ -70,7 +70,7 @@ extension OpenFile {
             let names = try nextNames()
             if names.isEmpty { return [] }
             let entries = names.compactMap { name -> DirectoryEntry? in
-                guard let type = name.type ?? typeOfEntry(name) else { return nil }
+                guard let type = type(of: name) else { return nil }
                 return DirectoryEntry(path: path(of: name), type: type, depth: depth)
             }
             if !entries.isEmpty { return entries }
@@ -86,52 +86,20 @@ extension OpenFile {
 
     // MARK: Removing
 
-    /// Folders within folders that a removal goes down.
-    static let maximumDepth = 128
+    /// The kind of what has a name in this folder, asked for where its entry does not tell.
+    func type(of name: Name) -> FileType? { name.type ?? typeOfEntry(name) }
 
-    /// Removes what lies in this folder, at most `budget` things of it.
-    ///
-    /// - Returns: whether it is empty; if not, the budget is used up.
-    func removeContents(budget: inout Int, depth: Int = 0) throws(IOError) -> Bool {
-        guard depth < Self.maximumDepth else {
-            throw IOError(
-                .limitExceeded, "remove", on: path.string,
-                reason: "more than \(Self.maximumDepth) folders deep")
-        }
-        while true {
-            let names = try nextNames()
-            if names.isEmpty { return true }
-            for name in names {
-                guard budget > 0 else { return false }
-                guard try remove(name, budget: &budget, depth: depth) else { return false }
-            }
-            // What was removed moves what is left: from the start again.
-            try SystemCall.check("list", on: path) { lseek(descriptor, 0, SEEK_SET) }
-        }
+    /// Opens a folder in this one; nil if it has vanished.
+    func openDirectory(_ name: Name) throws(IOError) -> OpenFile? {
+        let flags = Self.directoryFlags | O_NOFOLLOW | O_CLOEXEC
+        let opened = unsafe openat(descriptor, name.text, flags)
+        if opened >= 0 { return OpenFile(descriptor: opened, path: path(of: name)) }
+        if errno == ENOENT { return nil }
+        throw IOError(errno: errno, "remove", on: path(of: name).string)
     }
 
-    private func remove(
-        _ name: Name, budget: inout Int, depth: Int
-    ) throws(IOError) -> Bool {
-        if name.type ?? typeOfEntry(name) == .directory {
-            let flags = Self.directoryFlags | O_NOFOLLOW | O_CLOEXEC
-            let opened = unsafe openat(descriptor, name.text, flags)
-            guard opened >= 0 else {
-                if errno == ENOENT { return true }
-                throw IOError(errno: errno, "remove", on: path(of: name).string)
-            }
-            let folder = OpenFile(descriptor: opened, path: path(of: name))
-            defer { folder.close() }
-            guard try folder.removeContents(budget: &budget, depth: depth + 1) else { return false }
-            try unlink(name, AT_REMOVEDIR)
-        } else {
-            try unlink(name, 0)
-        }
-        budget -= 1
-        return true
-    }
-
-    private func unlink(_ name: Name, _ flags: Int32) throws(IOError) {
+    /// Takes a name away: see unlinkat(2).
+    func unlink(_ name: Name, _ flags: Int32 = 0) throws(IOError) {
         // Somebody else may have been faster.
         guard unsafe unlinkat(descriptor, name.text, flags) == 0 || errno == ENOENT else {
             throw IOError(errno: errno, "remove", on: path(of: name).string)
