@@ -29,76 +29,8 @@ extension UDPSocket {
     ///
     /// - Throws: (from the loop over it) as ``receive()``, except for a close. An error of the network ends
     ///   the iteration but not the socket: another iteration goes on.
-    public var datagrams: Datagrams { Datagrams(socket: self) }
+    public var datagrams: Incoming<Datagram> { Incoming { try await self.receive() } }
 
     /// The same in batches of all that has come: what ``receiveBatch()`` returns.
-    public var batches: Batches { Batches(socket: self) }
-
-    /// The datagrams of a socket as a sequence. Iterations take turns: what one leaves, the next gets.
-    public struct Datagrams: AsyncSequence, Sendable {
-        /// A datagram with its sender's address.
-        public typealias Element = Datagram
-        let socket: UDPSocket
-
-        /// Begins an iteration; nothing is received before its first ``Iterator/next()``.
-        public func makeAsyncIterator() -> Iterator { Iterator(socket: socket) }
-
-        /// One pass over what comes.
-        public struct Iterator: AsyncIteratorProtocol {
-            let socket: UDPSocket
-
-            /// The next datagram; nil once the socket is closed.
-            ///
-            /// - Throws: as ``UDPSocket/receive()``, except for a close.
-            public mutating func next() async throws -> Datagram? {
-                try await next(isolation: #isolation)
-            }
-
-            /// What a `for await` loop calls: as ``next()``. It keeps the caller's isolation without being
-            /// told of it.
-            public nonisolated(nonsending) mutating func next(
-                isolation actor: (any Actor)?
-            ) async throws(any Error) -> Datagram? {
-                do {
-                    return try await socket.receive()
-                } catch let error as IOError where error.code == .closed {
-                    return nil
-                }
-            }
-        }
-    }
-
-    /// The batches of a socket as a sequence.
-    public struct Batches: AsyncSequence, Sendable {
-        /// All datagrams that had come, at least one.
-        public typealias Element = [Datagram]
-        let socket: UDPSocket
-
-        /// Begins an iteration; nothing is received before its first ``Iterator/next()``.
-        public func makeAsyncIterator() -> Iterator { Iterator(socket: socket) }
-
-        /// One pass over what comes.
-        public struct Iterator: AsyncIteratorProtocol {
-            let socket: UDPSocket
-
-            /// The next batch; nil once the socket is closed.
-            ///
-            /// - Throws: as ``UDPSocket/receive()``, except for a close.
-            public mutating func next() async throws -> [Datagram]? {
-                try await next(isolation: #isolation)
-            }
-
-            /// What a `for await` loop calls: as ``next()``. It keeps the caller's isolation without being
-            /// told of it.
-            public nonisolated(nonsending) mutating func next(
-                isolation actor: (any Actor)?
-            ) async throws(any Error) -> [Datagram]? {
-                do {
-                    return try await socket.receiveBatch()
-                } catch let error as IOError where error.code == .closed {
-                    return nil
-                }
-            }
-        }
-    }
+    public var batches: Incoming<[Datagram]> { Incoming { try await self.receiveBatch() } }
 }

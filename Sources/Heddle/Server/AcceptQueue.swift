@@ -1,5 +1,5 @@
 /// The connections of a listener that nobody has taken yet, and who waits for one. It accepts only while
-/// somebody waits: the others stay in the kernel's backlog. Used on the loop's thread.
+/// somebody waits: the others stay in the kernel's backlog. Used on the loop's thread, but where said otherwise.
 // Sendable: references cross threads, but every use is on the loop's thread.
 final class AcceptQueue: @unchecked Sendable {
     let core: LoopCore
@@ -28,8 +28,9 @@ final class AcceptQueue: @unchecked Sendable {
         core.addMember(self)
     }
 
-    /// The next connection. Cancelling the wait leaves every connection to the others.
+    /// The next connection. Cancelling the wait leaves every connection to the others. May be called from any thread.
     func next() async throws -> ByteStream {
+        guard core.isCurrent else { return try await core.hop { try await self.next() } }
         while true {
             if Task.isCancelled {
                 // It may have been woken for a connection: that is another's now.
@@ -70,8 +71,12 @@ final class AcceptQueue: @unchecked Sendable {
         wakeTakers()
     }
 
-    /// Closes, and waits until the address is free again.
+    /// Closes, and waits until the address is free again. May be called from any thread.
     func close() async {
+        guard core.isCurrent else {
+            _ = try? await core.hop { await self.close() }
+            return
+        }
         beginClose()
         while acceptor != nil, !core.uv.isClosed {
             let waiter = Waiter()

@@ -44,14 +44,6 @@ public final class TCPListener: Sendable {
     ///   ``IOError/Code/resourcesExhausted`` when descriptors or memory run out: once per episode, and
     ///   accepting goes on by itself when there are some again.
     public func accept() async throws -> TCPConnection {
-        let queue = queue
-        guard queue.core.isCurrent else {
-            return try await queue.core.hop { try await self.next() }
-        }
-        return try await next()
-    }
-
-    private func next() async throws -> TCPConnection {
         // Of the kind its address is of.
         unsafe unsafeDowncast(try await queue.next(), to: TCPConnection.self)
     }
@@ -59,40 +51,9 @@ public final class TCPListener: Sendable {
     /// Stops listening and returns when the address is free again. Connections that were accepted and
     /// not taken are closed. Again does nothing.
     public func close() async {
-        let queue = queue
-        guard queue.core.isCurrent else {
-            _ = try? await queue.core.hop { await queue.close() }
-            return
-        }
         await queue.close()
     }
 
     /// The connections as they come; ends when the listener is closed.
-    public var connections: Connections { Connections(listener: self) }
-
-    /// The connections of a listener.
-    public struct Connections: AsyncSequence, Sendable {
-        /// A connection, which belongs to whoever got it.
-        public typealias Element = TCPConnection
-        let listener: TCPListener
-
-        /// One more taker.
-        public func makeAsyncIterator() -> Iterator { Iterator(listener: listener) }
-
-        /// One taker of connections.
-        public struct Iterator: AsyncIteratorProtocol {
-            let listener: TCPListener
-
-            /// The next connection; nil once the listener is closed.
-            ///
-            /// - Throws: as ``TCPListener/accept()``, except for a close.
-            public mutating func next() async throws -> TCPConnection? {
-                do {
-                    return try await listener.accept()
-                } catch let error as IOError where error.code == .closed {
-                    return nil
-                }
-            }
-        }
-    }
+    public var connections: Incoming<TCPConnection> { Incoming { try await self.accept() } }
 }

@@ -53,40 +53,9 @@ public final class UnixListener: Sendable {
     /// Stops listening, and returns when the path is gone. Connections that were accepted and not taken are
     /// closed. Again does nothing.
     public func close() async {
-        let queue = queue
-        guard queue.core.isCurrent else {
-            _ = try? await queue.core.hop { await queue.close() }
-            return
-        }
         await queue.close()
     }
 
     /// The connections as they come; ends when the listener is closed.
-    public var connections: Connections { Connections(listener: self) }
-
-    /// The connections of a listener.
-    public struct Connections: AsyncSequence, Sendable {
-        /// A connection, which belongs to whoever got it.
-        public typealias Element = UnixConnection
-        let listener: UnixListener
-
-        /// One more taker.
-        public func makeAsyncIterator() -> Iterator { Iterator(listener: listener) }
-
-        /// One taker of connections.
-        public struct Iterator: AsyncIteratorProtocol {
-            let listener: UnixListener
-
-            /// The next connection; nil once the listener is closed.
-            ///
-            /// - Throws: as ``UnixListener/accept()``, except for a close.
-            public mutating func next() async throws -> UnixConnection? {
-                do {
-                    return try await listener.accept()
-                } catch let error as IOError where error.code == .closed {
-                    return nil
-                }
-            }
-        }
-    }
+    public var connections: Incoming<UnixConnection> { Incoming { try await self.accept() } }
 }

@@ -76,7 +76,8 @@ final class TreeRemoval: @unchecked Sendable {
         do {
             try remove()
             return true
-        } catch where error.code == .notEmpty && refills < Self.maximumRefills {
+        } catch {
+            guard error.code == .notEmpty, refills < Self.maximumRefills else { throw error }
             refills += 1
             return false
         }
