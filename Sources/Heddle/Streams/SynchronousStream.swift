@@ -67,7 +67,9 @@ extension StreamCore {
     private final func enqueueSlowly(copying bytes: RawSpan) {
         sendGathered()
         guard machine.canWrite else { return }
-        if bytes.byteCount >= Self.straightOutBytes, unsent.isEmpty, mayGoStraightOut() {
+        if bytes.byteCount >= Self.straightOutBytes, unsent.isEmpty,
+            mayGoStraightOut(Self.lentStraightOutsPerTurn)
+        {
             sendOrEnqueue(bytes)
         } else {
             enqueue(pool.copy(bytes))
