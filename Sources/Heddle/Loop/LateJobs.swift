@@ -3,7 +3,7 @@
 // Sendable: `items` and `isDraining` are guarded by `lock`.
 final class LateJobs: @unchecked Sendable {
     private let lock = Lock()
-    private var items: [ReadyItem] = []
+    private var items = Ring<ReadyItem>()
     /// True from the start: until the loop has ended, its own thread is the one that runs jobs.
     private var isDraining = true
 
@@ -11,7 +11,10 @@ final class LateJobs: @unchecked Sendable {
     /// the loop leaves, since they came earlier.
     func open(with left: [ReadyItem], for core: LoopCore) {
         let starts = lock.withLock {
-            items = left + items
+            var all = Ring<ReadyItem>(capacity: left.count + items.count)
+            for item in left { all.append(item) }
+            while let item = items.popFirst() { all.append(item) }
+            items = all
             isDraining = !items.isEmpty
             return isDraining
         }
@@ -30,27 +33,27 @@ final class LateJobs: @unchecked Sendable {
 
     private func startDraining(for core: LoopCore) {
         // A task of its own, on the global pool: the loop's thread is gone.
-        Task.detached { @Sendable in self.drain(for: core) }
+        Task.detached { @Sendable in await self.drain(for: core) }
     }
 
-    private func drain(for core: LoopCore) {
+    /// Jobs may make jobs for ever, and the pool has a thread for each CPU: between turns others have this one.
+    private func drain(for core: LoopCore) async {
+        while takeTurn(for: core) { await Task.yield() }
+    }
+
+    /// Runs as many items as the loop would in one turn; whether there are more.
+    private func takeTurn(for core: LoopCore) -> Bool {
         core.becomeCurrent()
-        var isMore = true
-        while isMore {
-            let batch = lock.withLock {
-                defer { items.removeAll() }
-                return items
-            }
-            for item in batch { core.run(item) }
-            if batch.isEmpty {
-                // Leave before another thread may start a drain of its own.
-                core.leaveCurrent()
-                isMore = lock.withLock {
-                    isDraining = !items.isEmpty
-                    return isDraining
-                }
-                if isMore { core.becomeCurrent() }
-            }
+        var budget = LoopCore.jobsPerDrain
+        while budget > 0, let item = lock.withLock({ items.popFirst() }) {
+            core.run(item)
+            budget -= 1
+        }
+        // Leave before another thread may start a drain of its own.
+        core.leaveCurrent()
+        return lock.withLock {
+            isDraining = !items.isEmpty
+            return isDraining
         }
     }
 }

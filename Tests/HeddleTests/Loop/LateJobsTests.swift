@@ -73,6 +73,29 @@ extension HeddleTests {
             }
         }
 
+        /// As many loops as the pool has threads, each with a late job that posts itself for ever.
+        @Test func `late jobs that go on for ever leave the pool to others`() async throws {
+            let loops = Recorder<EventLoop>()
+            for _ in LinuxCalls.affinity() { loops.add(try await Self.stoppedLoop()) }
+            // On a thread of its own, since this is about the pool's.
+            try await onThreads(1) { _ in
+                let (going, enough) = (Signal(after: loops.count), Signal())
+                for loop in loops.all {
+                    loop.post { going.fire() }
+                    Self.postForEver(on: loop, until: enough)
+                }
+                #expect(going.waitBlocking())
+                let other = Signal()
+                Task.detached { other.fire() }
+                #expect(other.waitBlocking(for: .seconds(10)))
+                enough.fire()
+            }
+        }
+
+        private static func postForEver(on loop: EventLoop, until enough: Signal) {
+            loop.post { if !enough.hasFired { postForEver(on: loop, until: enough) } }
+        }
+
         /// Post against stop: everything that eight threads hand to a loop while it ends runs exactly
         /// once and in order, on the loop or after it. Thirty rounds, 500 with `HEDDLE_TEST_SCALE=full`.
         @Test func `what is handed over during the end runs once`() async throws {
