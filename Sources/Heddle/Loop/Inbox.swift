@@ -64,6 +64,12 @@ final class Inbox: @unchecked Sendable {
         }
     }
 
+    /// On the loop, once shut: moves everything that was accepted.
+    func takeRest(into ready: TurnQueues) {
+        // First what an earlier take left, then what was posted since.
+        for _ in 0..<2 { take(.max, into: ready) }
+    }
+
     /// Memory for this many items is kept; what a burst took beyond is given back.
     private static let usualItems = 1024
 

@@ -89,7 +89,7 @@ extension LoopCore {
         inbox.shut()
         for owned in dropped.takeAll(shutting: true) { owned.didLoseLastUser() }
         turn(while: { self.inbox.mayHaveMail })
-        inbox.take(.max, into: queues)
+        inbox.takeRest(into: queues)
         // Each once: what these make ready comes late.
         for _ in 0..<queues.readyCount { queues.popReady().map(run) }
         // A ringer is inside for a few instructions and one system call, but may be off the CPU meanwhile:

@@ -45,6 +45,21 @@ extension HeddleTests {
             #expect(list.all == [1, 2])
         }
 
+        @Test func `the rest of a shut inbox is what earlier takes left and what came since`() {
+            let inbox = Inbox()
+            let list = Recorder<Int>()
+            for number in 0..<10 { _ = inbox.post(Self.item(number, list)) }
+            let queue = TurnQueues()
+            defer { queue.destroy() }
+            inbox.take(4, into: queue)
+            for number in 10..<20 { _ = inbox.post(Self.item(number, list)) }
+            inbox.shut()
+            inbox.takeRest(into: queue)
+            while let item = queue.popReady() { Self.run(item) }
+            #expect(list.all == Array(0..<20))
+            #expect(!inbox.mayHaveMail)
+        }
+
         /// Post against stop: eight threads post while the inbox is emptied and shut. What was accepted
         /// comes out exactly once and in order; what was refused was so for good. Fifty rounds.
         @Test func `posting while the inbox shuts loses and doubles nothing`() async throws {
@@ -58,8 +73,7 @@ extension HeddleTests {
                         defer { queue.destroy() }
                         for _ in 0..<(round * 7 % 100) { inbox.take(5, into: queue) }
                         inbox.shut()
-                        inbox.take(.max, into: queue)
-                        inbox.take(.max, into: queue)
+                        inbox.takeRest(into: queue)
                         while let item = queue.popReady() { Self.run(item) }
                         return
                     }
