@@ -22,7 +22,19 @@ extension HeddleTests {
                         }
                     }
                 }
-                if onLoop { await loop.run { _ in schedule() } } else { schedule() }
+                if onLoop {
+                    await loop.run { _ in schedule() }
+                } else {
+                    // A loop that is faster than this thread would make the first calls before it hears of the last.
+                    let (isHeld, release) = (Signal(), Signal())
+                    loop.post {
+                        isHeld.fire()
+                        _ = release.waitBlocking()
+                    }
+                    try await isHeld.wait()
+                    schedule()
+                    release.fire()
+                }
                 try await waiting { try await all.wait() }
                 #expect(calls.all == [-3, 0, 5, 5, 10, 20])
                 #expect(early.value == 0)
@@ -33,14 +45,15 @@ extension HeddleTests {
             try await withTestLoop { loop in
                 let order = Recorder<String>()
                 let done = Signal()
-                loop.schedule(after: .milliseconds(1)) {
+                let due = loop.clock.now.advanced(by: .milliseconds(1))
+                loop.schedule(at: due) {
                     expect(loop.isCurrent, true)
                     // What a call makes ready comes after the calls that were due with it.
                     loop.post { order.add("posted") }
                     order.add("first")
                 }
-                loop.schedule(after: .milliseconds(1)) { order.add("second") }
-                loop.schedule(after: .milliseconds(5)) { done.fire() }
+                loop.schedule(at: due) { order.add("second") }
+                loop.schedule(at: due.advanced(by: .milliseconds(4))) { done.fire() }
                 try await waiting { try await done.wait() }
                 #expect(order.all == ["first", "second", "posted"])
             }
