@@ -78,7 +78,21 @@ extension HeddleTests {
                 }
                 await expectNothingLeft(on: loop)
                 scene.end()
+                if operation == .lookingUp { try await Self.waitForLookUps(of: loop) }
                 check.expectUnchanged()
+            }
+        }
+
+        /// A look-up that has begun goes on without its loop, and the system's resolver has files open.
+        private static func waitForLookUps(of loop: EventLoop) async throws {
+            let threads = "/proc/self/task"
+            try await waiting("the end of the look-ups") {
+                while ResourceCheck.entries(of: threads).contains(where: {
+                    AvailableCPUs.contents(of: "\(threads)/\($0)/comm") == "\(loop.name)-names\n"
+                }) {
+                    // Sleeps: the end of a thread that was left to itself is announced to nobody.
+                    try await Task.sleep(for: .milliseconds(1), clock: .continuous)
+                }
             }
         }
     }
