@@ -35,13 +35,16 @@ extension HeddleTests {
                 for round in 0..<TestScale.times(50, full: 2000) {
                     let inner = folder.appending("\(round)/inner")
                     try await loop.files.createDirectory(inner, withParents: true)
+                    let over = Signal()
+                    // A removal that failed leaves a file that nobody takes away.
+                    defer { over.fire() }
                     async let filled = loop.files.perform("fill", on: inner) {
                         for number in 0..<fillings {
                             let path = "\(inner)/\(number)"
                             let file = open(path, O_CREAT | O_WRONLY, 0o600)
                             guard file >= 0 else { return }
                             close(file)
-                            while access(path, F_OK) == 0 { sched_yield() }
+                            while access(path, F_OK) == 0, !over.hasFired { sched_yield() }
                         }
                     }
                     try await loop.files.removeTree(folder.appending("\(round)"))
