@@ -184,6 +184,7 @@ extension HeddleTests {
                 #expect(error?.code == .unknownHost || error?.code == .timedOut)
                 #expect(error?.operation == "look up")
                 #expect(error?.subject == "no-such-host.invalid")
+                try await loop.untilNoNamesAreLookedUp()
             }
         }
 

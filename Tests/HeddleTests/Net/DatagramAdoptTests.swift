@@ -40,7 +40,7 @@ extension HeddleTests {
             #expect(pong.bytes == "pong", sourceLocation: sourceLocation)
         }
 
-        @Test(arguments: ["127.0.0.1", "::1"].filter { $0 == "127.0.0.1" || StreamKind.hasIPv6 })
+        @Test(arguments: StreamKind.loopbackIPs)
         func `a bound socket receives and sends`(ip: String) async throws {
             // libuv: udp_open, udp_open_bound.
             try await withTestLoop { loop in

@@ -43,6 +43,7 @@ extension HeddleTests {
                 }
                 #expect(error?.code == .unknownHost || error?.code == .timedOut)
                 #expect(error?.subject == "192.0.2.1")
+                try await loop.untilNoNamesAreLookedUp()
             }
         }
 
@@ -126,6 +127,18 @@ extension HeddleTests {
                 attempt.cancel()
                 await #expect(throws: CancellationError.self) { try await attempt.value }
                 #expect(loop.core.timers.count == 0)
+            }
+        }
+    }
+}
+
+extension EventLoop {
+    /// Waits until the system's resolver has ended what it was asked, also what nobody waits for any more: where
+    /// no server answers that takes it longer than the tests wait, and until then it has a socket open.
+    func untilNoNamesAreLookedUp() async throws {
+        try await waiting(for: .seconds(45), "the resolver's end") {
+            while self.core.resolver.threadCount > 0 {
+                try await self.clock.sleep(for: .milliseconds(1))
             }
         }
     }

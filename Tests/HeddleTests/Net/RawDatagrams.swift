@@ -26,10 +26,23 @@ extension RawSocket {
         try readOnce(upTo: 1 << 16)
     }
 
-    /// An address of this machine that nothing is bound to any more.
+    /// Addresses of this machine, each another, that nothing is bound to any more, nor will be. Their ports are
+    /// none that the kernel chooses (ip(7): from 32768 on), since it chooses at random, and might give the next
+    /// socket the one that was closed just now.
+    static func closedAddresses(_ count: Int, ip: String = "127.0.0.1") throws -> [SocketAddress] {
+        var sockets: [RawSocket] = []
+        defer { for socket in sockets { socket.close() } }
+        while sockets.count < count {
+            let address = try SocketAddress(ip: ip, port: .random(in: 10_000..<30_000))
+            do {
+                sockets.append(try datagrams(boundTo: address))
+            } catch let failure as Failure where failure.number == EADDRINUSE {}
+        }
+        return sockets.map(\.address)
+    }
+
+    /// One such address.
     static func closedAddress(ip: String = "127.0.0.1") throws -> SocketAddress {
-        let socket = try datagrams(boundTo: SocketAddress(ip: ip, port: 0))
-        defer { socket.close() }
-        return socket.address
+        try closedAddresses(1, ip: ip)[0]
     }
 }

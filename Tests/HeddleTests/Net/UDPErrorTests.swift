@@ -28,7 +28,7 @@ extension HeddleTests {
 
         // MARK: What the network answers
 
-        @Test(arguments: ["127.0.0.1", "::1"])
+        @Test(arguments: StreamKind.loopbackIPs)
         func `receiving tells of a closed port, by address, and goes on`(ip: String) async throws {
             let closed = try RawSocket.closedAddress(ip: ip)
             try await withTestLoop { loop in
@@ -80,11 +80,11 @@ extension HeddleTests {
             }
         }
 
-        @Test(arguments: ["127.0.0.1", "::1"])
+        @Test(arguments: StreamKind.loopbackIPs)
         func `if asked, a socket hears which addresses could not be reached`(
             ip: String
         ) async throws {
-            let closed = try (0..<3).map { _ in try RawSocket.closedAddress(ip: ip) }
+            let closed = try RawSocket.closedAddresses(3, ip: ip)
             try await withTestLoop { loop in
                 var options = UDPOptions()
                 options.reportsUnreachable = true

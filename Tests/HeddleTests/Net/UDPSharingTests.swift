@@ -6,7 +6,7 @@ import Testing
 extension HeddleTests {
     /// Sockets of several loops on one port, and the server made of them.
     @Suite struct UDPSharingTests {
-        @Test(arguments: ["127.0.0.1", "::1"])
+        @Test(arguments: StreamKind.loopbackIPs)
         func `loops share one port, and a sender stays with its loop`(ip: String) async throws {
             let address = try SocketAddress(ip: ip, port: 0)
             try await withTestRuntime(threads: 3) { runtime in

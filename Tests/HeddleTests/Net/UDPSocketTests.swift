@@ -10,7 +10,7 @@ extension HeddleTests {
             try await UDPSocket.bind(to: .loopback(port: 0), on: loop, options: options)
         }
 
-        @Test(arguments: ["127.0.0.1", "::1"])
+        @Test(arguments: StreamKind.loopbackIPs)
         func `a datagram arrives whole, with its sender's address`(ip: String) async throws {
             // libuv's udp_send_and_recv, udp_ipv6.
             let address = try SocketAddress(ip: ip, port: 0)

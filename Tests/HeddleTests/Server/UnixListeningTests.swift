@@ -293,7 +293,12 @@ extension HeddleTests {
                 }
                 for _ in 0..<5 {
                     let peer = try RawSocket.connected(to: listener.localAddress)
-                    try await loop.clock.sleep(for: .milliseconds(1))
+                    // The loop that would be blocked is the one that accepts and closes.
+                    try await waiting {
+                        while !peer.waitReadable(milliseconds: 0) {
+                            try await loop.clock.sleep(for: .milliseconds(1))
+                        }
+                    }
                     #expect(try peer.readToEnd().isEmpty)
                     peer.close()
                 }

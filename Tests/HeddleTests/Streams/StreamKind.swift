@@ -48,6 +48,9 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
 
     var isTCP: Bool { family == .tcpIPv4 || family == .tcpIPv6 }
 
+    /// The addresses of the loopback interface, of each family that this machine has.
+    static let loopbackIPs = hasIPv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]
+
     static let hasIPv6: Bool = {
         guard let probe = try? RawSocket.listening(on: SocketAddress("[::1]:0")) else {
             return false
