@@ -6,10 +6,10 @@ import Testing
 @Suite("heddle echo --udp", .together, .timeLimit(.minutes(2)))
 struct EchoCommandDatagramTests {
     /// A running `heddle echo` that takes datagrams, and where it says it does.
-    private static func start(_ arguments: [String] = [], on loop: EventLoop) async throws
-        -> (command: Command, address: SocketAddress)
-    {
-        let command = try await Command(["echo", "--udp", "127.0.0.1:0"] + arguments, on: loop)
+    private static func start(
+        _ arguments: [String] = [], at host: String = "127.0.0.1", on loop: EventLoop
+    ) async throws -> (command: Command, address: SocketAddress) {
+        let command = try await Command(["echo", "--udp", "\(host):0"] + arguments, on: loop)
         let lines = try await command.linesUntilReady()
         try #require(lines.count == 2)
         return (command, try EchoCommandTests.address(in: lines.first, of: "udp"))
@@ -76,8 +76,9 @@ struct EchoCommandDatagramTests {
     @Test(arguments: [SIGINT, SIGTERM])
     func `a signal ends it at once where only datagrams are served`(_ signal: Int32) async throws {
         try await withCommandLoop { loop in
+            // At an address of its own: other suites take ports of 127.0.0.1 as they become free.
             let (command, address) = try await Self.start(
-                ["--drain-timeout", "1h", "--threads", "2"], on: loop)
+                ["--drain-timeout", "1h", "--threads", "2"], at: "127.0.0.2", on: loop)
             try await Self.expectEcho(of: "x", from: address, on: loop)
             command.send(signal)
             #expect(try await command.outcome().output == ["stopped: 1 datagrams, 1 bytes"])

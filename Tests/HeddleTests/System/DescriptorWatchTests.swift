@@ -253,9 +253,11 @@ extension HeddleTests {
                     let watch = try await DescriptorWatch.start(near.descriptor, on: loop)
                     let wait = loop.task { try await watch.readable() }
                     await Self.started(loop)
-                    near.close()
-                    let (reused, other) = try RawSocket.pair()
-                    #expect(reused.descriptor == near.descriptor)
+                    let (fresh, other) = try RawSocket.pair()
+                    // Closes the old one and gives its number away in one step: between two, others might take it.
+                    #expect(dup2(fresh.descriptor, near.descriptor) == near.descriptor)
+                    fresh.close()
+                    let reused = near
                     let second = try await DescriptorWatch.start(reused.descriptor, on: loop)
                     try other.write("x")
                     try await second.readable()

@@ -125,10 +125,12 @@ extension HeddleTests {
                 }
                 try await file.close()
                 try await Disk.waitUntilClosed(folder, on: loop)
+                // The loop hears of a file's close a moment after the descriptor is gone. The pool is a member for good.
                 try await waiting {
-                    while loop.core.poolShare.takenCount > 0 { await Task.yield() }
+                    while loop.core.poolShare.takenCount > 0 || loop.core.members.count > 1 {
+                        await Task.yield()
+                    }
                 }
-                #expect(loop.core.members.count == 1)
             }
         }
     }

@@ -48,11 +48,17 @@ final class PseudoTerminal: Sendable {
         try await stty("-g", on: loop)
     }
 
-    /// What a program has written; blocks until something is there.
-    func shown() -> String {
+    /// Expects that a program has written this next; blocks until so much is there. The system may hand it over in
+    /// pieces, an echo byte by byte.
+    func expectShown(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
+        var shown: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
-        let count = read(outer, &buffer, buffer.count)
-        return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+        while shown.count < text.utf8.count {
+            let count = read(outer, &buffer, buffer.count)
+            guard count > 0 else { break }
+            shown += buffer.prefix(count)
+        }
+        #expect(String(decoding: shown, as: UTF8.self) == text, sourceLocation: sourceLocation)
     }
 
     /// What a person would type.

@@ -200,10 +200,10 @@ extension HeddleTests {
                 pseudo.type("typed\n")
                 var lines = input.lines.makeAsyncIterator()
                 #expect(try await lines.next() == "typed")
-                #expect(pseudo.shown() == "typed\r\n")
+                pseudo.expectShown("typed\r\n")
                 try await output.write("shown")
                 try await output.flush()
-                #expect(pseudo.shown() == "shown")
+                pseudo.expectShown("shown")
                 #expect(fcntl(pseudo.inner, F_GETFL) & O_NONBLOCK == 0)
                 // Control-D.
                 pseudo.type("\u{4}")

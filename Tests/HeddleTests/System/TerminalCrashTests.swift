@@ -63,7 +63,7 @@ extension HeddleTests {
                 }
                 #expect(result?.exitStatus == end.status)
                 // The mode is back; that it was raw is seen by the end of the line.
-                #expect(pseudo.shown() == "raw\n")
+                pseudo.expectShown("raw\n")
                 #expect(try await pseudo.mode(on: loop) == before)
             }
         }
@@ -107,7 +107,7 @@ extension HeddleTests {
                     }
                 }
                 #expect(result?.exitStatus == .exitCode(23))
-                #expect(pseudo.shown() == "raw\n")
+                pseudo.expectShown("raw\n")
                 #expect(try await pseudo.mode(on: loop) == before)
             }
         }

@@ -55,7 +55,7 @@ extension HeddleTests {
                         #expect(read == Bytes(key))
                     }
                     write(pseudo.inner, "shown\n", 6)
-                    #expect(pseudo.shown() == "shown\n")
+                    pseudo.expectShown("shown\n")
                 }
                 try await input.close()
             }
