@@ -26,6 +26,18 @@ extension RawSocket {
         try readOnce(upTo: 1 << 16)
     }
 
+    /// Fills the queue of the receiver at `address` with "full", from as many sockets as that takes: where it may be long
+    /// (net.unix.max_dgram_qlen), the send buffer of one is full before it is.
+    static func fillQueue(of address: UnixAddress) throws {
+        while true {
+            let sender = try connected(to: address, type: SOCK_DGRAM)
+            // What it has sent stays.
+            defer { sender.close() }
+            guard sender.writeWhatFits(Array("full".utf8)) > 0 else { return }
+            while sender.writeWhatFits(Array("full".utf8)) > 0 {}
+        }
+    }
+
     /// Addresses of this machine, each another, that nothing is bound to any more, nor will be. Their ports are
     /// none that the kernel chooses (ip(7): from 32768 on), since it chooses at random, and might give the next
     /// socket the one that was closed just now.
