@@ -10,7 +10,12 @@ extension DatagramCarrier {
         guard phase == .open else { throw endedError("send to") }
         var batch = SendingBatch(datagrams: datagrams)
         while !sendMore(of: &batch) {
-            try await waitForRoom(to: batch.refusedAddress, attempt: batch.attempts)
+            guard batch.attempts > 0 else {
+                try await waitForTurn()
+                continue
+            }
+            let address = batch.datagrams[batch.next].remoteAddress
+            try await waitForRoom(to: address, attempt: batch.attempts)
         }
         return batch.failures
     }
@@ -176,10 +181,5 @@ private struct SendingBatch<Message: DatagramMessage> {
     mutating func fail(with error: IOError) {
         failures.append(DatagramSendFailure(index: next, error: error))
         next += 1
-    }
-
-    /// Where the one goes that there was no room for; nil if it is only that others have their turn.
-    var refusedAddress: Message.Address? {
-        attempts > 0 ? datagrams[next].remoteAddress : nil
     }
 }

@@ -9,7 +9,7 @@ extension DatagramCarrier {
         var isRepeated = false
         var attempt = 0
         // Whoever sends without end must not keep the loop from everything else.
-        if sentThisTurn >= Self.sentPerTurn { try await waitForRoom() }
+        if sentThisTurn >= Self.sentPerTurn { try await waitForTurn() }
         while true {
             let status = try sendNow(bytes, to: address)
             guard status < 0 else { return }
@@ -68,15 +68,29 @@ extension DatagramCarrier {
 extension DatagramCore {
     /// Waits until the kernel takes more from this socket, which takes one turn of the loop at least.
     /// Cancelling ends only this wait.
-    final func waitForRoom() async throws {
+    final func waitForRoom(_ waiter: Waiter = Waiter()) async throws {
         guard phase == .open else { throw endedError("send to") }
-        let waiter = Waiter()
         writers.append(waiter)
         defer { writers.removeAll { $0 === waiter } }
         watchWhatIsWanted()
         await loop.waitOnce(for: waiter)
         if waiter.end == .cancelled { throw CancellationError() }
         guard phase == .open else { throw endedError("send to") }
+    }
+
+    /// Waits until the loop's other input and output have had their turn, after many datagrams in a row. Mostly the
+    /// kernel tells at once that it takes more. But it calls no socket writable of whose send buffer others fill a
+    /// part, for as long as they take nothing: then a timer ends the wait.
+    final func waitForTurn() async throws {
+        guard phase == .open else { throw endedError("send to") }
+        let alarm = WaitTimer(core: loop)
+        loop.schedule(alarm, at: UVLoop.hrtimeNanoseconds + Self.turnNanoseconds)
+        defer { loop.cancel(alarm) }
+        try await waitForRoom(alarm.waiter)
+        // Once for all who waited: they go on in one turn.
+        guard sentThisTurn >= Self.sentPerTurn, loop.queues.turn != turnOfCount else { return }
+        sentThisTurn = 0
+        turnOfCount = loop.queues.turn
     }
 }
 

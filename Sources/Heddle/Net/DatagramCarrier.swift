@@ -24,7 +24,7 @@ protocol DatagramCarrier: DatagramCore {
     /// Waits until a datagram may be sent for which there was no room; a turn of the loop at least.
     ///
     /// - Parameters:
-    ///   - address: where it goes; nil on a connected socket, or if it is only that others have their turn.
+    ///   - address: where it goes; nil on a connected socket.
     ///   - attempt: how often it was refused so far.
     func waitForRoom(to address: Message.Address?, attempt: Int) async throws
 }

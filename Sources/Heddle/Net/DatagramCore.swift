@@ -8,6 +8,8 @@ class DatagramCore: UVReadiness, @unchecked Sendable {
     static let maximumPendingErrors = 16
     /// Datagrams sent in a row before the loop's other input and output have their turn.
     static let sentPerTurn = 1_024
+    /// How long they have it at most, if the kernel does not tell when it takes more.
+    static let turnNanoseconds: UInt64 = 1_000_000
 
     final let loop: LoopCore
     final let socket: Socket
@@ -28,6 +30,8 @@ class DatagramCore: UVReadiness, @unchecked Sendable {
     private final var closers: [Waiter] = []
     /// Datagrams sent since the loop last polled, as far as this socket knows.
     final var sentThisTurn = 0
+    /// The turn of the loop in which that was last begun anew without its having polled for this socket.
+    final var turnOfCount: UInt32 = 0
 
     /// What the network answered, for whoever receives next.
     final var pendingErrors: [IOError] = []

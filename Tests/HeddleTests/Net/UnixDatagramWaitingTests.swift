@@ -185,6 +185,35 @@ extension HeddleTests {
             }
         }
 
+        @Test(arguments: [false, true])
+        func `a send buffer that others fill lets those who send many in a row go on`(
+            many: Bool
+        ) async throws {
+            try await withTestLoop { loop in
+                let (silent, full) = try Self.receiver()
+                let receiver = try await UnixDatagramSocket.bind(to: .forTest(), on: loop)
+                let socket = try await UnixDatagramSocket.open(on: loop)
+                try await Self.fillMuch(of: socket, with: full)
+                // As many as wait for the loop's other work twice.
+                let sent = [UnixDatagram](
+                    repeating: UnixDatagram("x", to: receiver.localAddress),
+                    count: 2 * DatagramCore.sentPerTurn + 1)
+                let sending = loop.task {
+                    if many { return try await socket.send(sent) }
+                    for datagram in sent { try await socket.send(datagram) }
+                    return []
+                }
+                try await waiting {
+                    var taken = 0
+                    while taken < sent.count { taken += try await receiver.receiveBatch().count }
+                }
+                #expect(try await waiting { try await sending.value }.isEmpty)
+                await socket.close()
+                await receiver.close()
+                silent.close()
+            }
+        }
+
         @Test func `more receivers than are watched are waited for all the same`() async throws {
             try await withTestLoop { loop in
                 let socket = try await UnixDatagramSocket.open(on: loop)
