@@ -48,9 +48,10 @@ struct EchoCommandDatagramTests {
         async throws
     {
         try await withCommandLoop { loop in
+            let host = try #require(Loopback.hosts.last)
             let command = try await Command(
                 [
-                    "echo", "--udp", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--udp", "[::1]:0",
+                    "echo", "--udp", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--udp", "\(host):0",
                     "--threads", "2",
                 ], on: loop)
             let lines = try await command.linesUntilReady()
@@ -61,7 +62,7 @@ struct EchoCommandDatagramTests {
             try await connection.write("abc")
             #expect(String(try await connection.read(exactly: 3)) == "abc")
             try await connection.close()
-            #expect(lines[2].hasPrefix("listening on udp [::1]:"))
+            #expect(lines[2].hasPrefix("listening on udp \(host):"))
             for line in lines[1...2] {
                 let address = try EchoCommandTests.address(in: line, of: "udp")
                 try await Self.expectEcho(of: "hello", from: address, on: loop)
@@ -90,7 +91,7 @@ struct EchoCommandDatagramTests {
 
     @Test(
         .enabled(if: Socat.path != nil, "socat(1) is not installed"),
-        arguments: ["127.0.0.1", "[::1]"])
+        arguments: Loopback.hosts)
     func `socat gets its datagrams back`(host: String) async throws {
         try await withCommandLoop { loop in
             let command = try await Command(["echo", "--udp", "\(host):0"], on: loop)

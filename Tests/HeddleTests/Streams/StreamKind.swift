@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Heddle
@@ -51,13 +52,7 @@ struct StreamKind: Sendable, Hashable, CustomTestStringConvertible {
     /// The addresses of the loopback interface, of each family that this machine has.
     static let loopbackIPs = hasIPv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]
 
-    static let hasIPv6: Bool = {
-        guard let probe = try? RawSocket.listening(on: SocketAddress("[::1]:0")) else {
-            return false
-        }
-        probe.close()
-        return true
-    }()
+    static let hasIPv6 = Loopback.hasIPv6
 
     var loopback: SocketAddress {
         family == .tcpIPv6
